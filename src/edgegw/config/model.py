@@ -1,87 +1,239 @@
 """The configuration as frozen models: what a technician may write, with every default in one place.
 
-A description here becomes the hover text of the JSON Schema and the comment of the annotated example.
+A description here becomes the hover text of the JSON Schema and the hint of a fault.
 Validators look at the values only, never at the world (ports, files, hosts): that is `edgegw check`'s work.
+What one part says about another (a door about a reader's antennas) is `crosscheck`'s work.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+from edgegw.config.suggest import closest
+from edgegw.core.identity.digits import check_digit
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def wrong(problem: str, hint: str = "", keys: tuple[str, ...] = ()) -> PydanticCustomError:
+    """The error that validators raise. `keys`: the keys concerned; the first one present is pointed at.
+
+    >>> print(wrong("is not an IP address", "such as 10.0.0.21"))
+    is not an IP address - such as 10.0.0.21
+    """
+    text = f"{problem} - {hint}" if hint else problem
+    return PydanticCustomError("wrong", "{text}", {"text": text, "problem": problem, "hint": hint, "keys": keys})
+
+
+def _text(pattern: str, meaning: str) -> FieldInfo:
+    """A constraint on a text together with its meaning in words, which editors and `check` show."""
+    return Field(pattern=f"^{pattern}$", json_schema_extra={"patternErrorMessage": meaning})  # type: ignore[no-any-return]  # Field() is typed Any
+
+
+def _check_host(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        pass
+    else:
+        return value
+    if "://" in value:
+        raise wrong("must be a host alone", "without scheme and path; TLS and port have keys of their own")
+    if with_port := re.fullmatch(r"\[?(.*?)\]?:(\d+)", value):
+        host, port = with_port.groups()
+        raise wrong("must be a host alone", f"write host: {host} and port: {port}")
+    if re.fullmatch(r"[\d.]+", value):
+        raise wrong("is not an IP address", "four numbers from 0 to 255, such as 10.0.0.21")
+    if not _HOST_NAME.fullmatch(value):
+        raise wrong("is not a host name", "letters, digits, '-' and '.', or an IP address")
+    return value
+
+
+def split_host_port(text: str) -> tuple[str, int]:
+    """`host:port` or `[ipv6]:port` as its two parts; raises a validation error that says what is wrong.
+
+    >>> split_host_port("[::1]:4001")
+    ('::1', 4001)
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 1 <= int(port[:6]) <= 65535:
+        raise wrong("must be host:port with a port from 1 to 65535", "such as 10.0.0.30:4001")
+    return _check_host(host.removeprefix("[").removesuffix("]")), int(port)
+
+
+def _check_host_port(value: str) -> str:
+    split_host_port(value)
+    return value
+
+
+def _check_gln(value: str) -> str:
+    """The last digit of a GLN is a check digit (GS1 General Specifications 7.9.1)."""
+    right = check_digit(value[:-1])
+    if right != value[-1]:
+        raise wrong(
+            "is not a GLN: its check digit does not fit",
+            f"{value[:-1]} would end in {right}; look for a mistyped digit",
+        )
+    return value
+
+
+def _from_folder(value: Path, info: ValidationInfo) -> Path:
+    """A relative path counts from the folder of the configuration file, wherever edgegw is started."""
+    folder = (info.context or {}).get("folder")
+    if value == Path():
+        raise wrong("must be the path of a file")
+    return folder / value if folder else value
+
+
+Name = Annotated[str, _text(_NAME, "a name of letters, digits, '-', '_' and '.', at most 64 long")]
 """Goes into topics and file names: letters, digits, `-`, `_`, `.`; no spaces, no `/ + #`."""
 
+AntennaText = Annotated[
+    str,
+    _text(rf"{_NAME}(/[1-9][0-9]{{0,3}})?", "reader/antenna with antennas from 1, or a reader's name for all of it"),
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Gln = Annotated[str, Field(pattern=r"^\d{13}$")]
+Host = Annotated[str, Field(min_length=1), AfterValidator(_check_host)]
+HostPort = Annotated[str, Field(min_length=1), AfterValidator(_check_host_port)]
+Gln = Annotated[str, _text(r"[0-9]{13}", "a GLN of 13 digits"), AfterValidator(_check_gln)]
+File = Annotated[Path, Field(json_schema_extra={"minLength": 1}), AfterValidator(_from_folder)]
+Level = Literal["high", "low"]
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Tls(Model):
     """TLS 1.2 or newer, with the certificate verified unless `verify: false`."""
 
-    ca_file: Path | None = Field(None, description="CA certificates (PEM); default: the system's")
-    cert_file: Path | None = Field(None, description="client certificate (PEM) for mutual TLS")
-    key_file: Path | None = Field(None, description="its private key (PEM); default: inside cert_file")
-    server_name: str | None = Field(None, description="name in the other side's certificate, if not the host")
-    verify: bool = Field(True, description="false: accept any certificate (never on a shared network)")
+    ca_file: File | None = Field(default=None, description="CA certificates (PEM); default: the system's")
+    cert_file: File | None = Field(default=None, description="client certificate (PEM) for mutual TLS")
+    key_file: File | None = Field(default=None, description="its private key (PEM); default: inside cert_file")
+    server_name: Host | None = Field(default=None, description="name in the other side's certificate, if not the host")
+    verify: bool = Field(default=True, description="false: accept any certificate (never on a shared network)")
+
+    @model_validator(mode="after")
+    def _key_has_certificate(self) -> Tls:
+        if self.key_file and not self.cert_file:
+            raise wrong("a private key needs its certificate", "add cert_file", keys=("key_file", "cert_file"))
+        return self
+
+
+def _tls_branch(value: object) -> str:
+    return "<settings>" if isinstance(value, (dict, Tls)) else "<switch>"
+
+
+TlsChoice = Annotated[
+    Annotated[bool, Tag("<switch>")] | Annotated[Tls, Tag("<settings>")],
+    Discriminator(_tls_branch),
+]
+"""`true`, `false`, or the settings."""
 
 
 class GpiStart(Model):
     """Read while a general-purpose input (photo-eye, motion sensor) says so."""
 
-    gpi: int = Field(ge=1, le=255, description="input port of the reader")
-    level: Literal["high", "low"] = Field("high", description="the level that starts reading")
+    gpi: int = Field(ge=1, le=255, description="input port of the reader that starts reading")
+    level: Level = Field(default="high", description="the level that starts reading")
 
 
 class PeriodicStart(Model):
+    """Read again and again."""
+
     every_s: float = Field(gt=0, le=86_400, description="start a round of reading this often")
+
+
+def _start_branch(value: object) -> str:
+    """Which way to start the author meant, also when a key is misspelt."""
+    if isinstance(value, PeriodicStart):
+        return "<periodic>"
+    if isinstance(value, dict):
+        meant = {closest(str(key), ("gpi", "level", "every_s")) for key in value}
+        return "<periodic>" if "every_s" in meant and not meant & {"gpi", "level"} else "<gpi>"
+    return "<gpi>" if isinstance(value, GpiStart) else "<word>"
+
+
+StartChoice = Annotated[
+    Annotated[Literal["immediate"], Tag("<word>")]
+    | Annotated[GpiStart, Tag("<gpi>")]
+    | Annotated[PeriodicStart, Tag("<periodic>")],
+    Discriminator(_start_branch),
+]
+
+
+BRANCHES = frozenset({"<switch>", "<settings>", "<word>", "<gpi>", "<periodic>"})
+"""The tags above. They stand in the location of an error but are no keys."""
 
 
 class Stop(Model):
     """When a round of reading ends."""
 
-    after_s: float | None = Field(None, gt=0, le=86_400, description="end the round after this long")
-    gpi: int | None = Field(None, ge=1, le=255, description="end it when this input changes")
-    level: Literal["high", "low"] = Field("low", description="the level of that input which ends it")
+    after_s: float | None = Field(default=None, gt=0, le=86_400, description="end the round after this long")
+    gpi: int | None = Field(default=None, ge=1, le=255, description="end it when this input changes")
+    level: Level = Field(default="low", description="the level of that input which ends it")
 
     @model_validator(mode="after")
     def _something_ends_it(self) -> Stop:
         if self.after_s is None and self.gpi is None:
-            raise ValueError("say after_s, gpi or both: nothing here ends the round")
+            raise wrong("nothing here ends the round", "add after_s, gpi or both", keys=("after_s", "gpi"))
         return self
 
 
 class Reader(Model):
     """One LLRP reader."""
 
-    name: Name
-    host: str = Field(min_length=1, description="IP address or host name")
-    port: Port | None = Field(None, description="default 5084, with TLS 5085")
-    tls: bool | Tls = Field(False, description="LLRP over TLS")
+    name: Name = Field(description="what doors and stations call it; part of topics and log lines")
+    host: Host = Field(description="IP address or host name")
+    port: Port | None = Field(default=None, description="default 5084, with TLS 5085")
+    tls: TlsChoice = Field(default=False, description="LLRP over TLS")
     power_dbm: float | None = Field(
-        None, ge=-20, le=40, description="transmit power; must be in the reader's own table; default: as set there"
+        default=None,
+        ge=-20,
+        le=40,
+        description="transmit power; must be in the reader's own table; default: as set there",
     )
-    session: Literal[0, 1, 2, 3] | None = Field(
-        0, description="Gen2 session; 0 gives most reads a pass (right for doors), 1 only 3-4"
+    session: int | None = Field(
+        default=0, ge=0, le=3, description="Gen2 session; 0 gives most reads a pass (right for doors), 1 only 3-4"
     )
-    population: int = Field(32, ge=1, le=65_535, description="about how many tags are in the field at once")
-    mode: int | None = Field(None, ge=0, description="RF mode identifier from the reader's table; default: its own")
+    population: int = Field(default=32, ge=1, le=65_535, description="about how many tags are in the field at once")
+    mode: int | None = Field(
+        default=None, ge=0, le=65_535, description="RF mode identifier from the reader's table; default: its own"
+    )
     search: Literal["dual", "single", "reader"] | None = Field(
-        None, description="Impinj search mode; dual target gives most reads a pass"
+        default=None, description="Impinj search mode; dual target gives most reads a pass"
     )
-    start: Literal["immediate"] | GpiStart | PeriodicStart = Field("immediate", description="when reading starts")
-    stop: Stop | None = Field(None, description="when a round of reading ends; default: never")
-    report_every: int = Field(1, ge=1, le=1000, description="tags per report; 1 = each read at once")
-    keepalive_s: float = Field(10, ge=1, le=60, description="the reader says this often that it lives")
-    late_after_s: float = Field(5, gt=0, description="a report this much older than its arrival is flagged late")
-    llrp_version: Literal["auto", "1.0.1", "1.1"] = Field("auto", description="auto: 1.1 where the reader has it")
+    start: StartChoice = Field(
+        default="immediate", description="when reading starts: at once, by a photo-eye, periodically"
+    )
+    stop: Stop | None = Field(default=None, description="when a round of reading ends; default: never")
+    report_every: int = Field(default=1, ge=1, le=1000, description="tags per report; 1 = each read at once")
+    keepalive_s: float = Field(default=10, ge=1, le=60, description="the reader says this often that it lives")
+    late_after_s: float = Field(
+        default=5, gt=0, le=3600, description="a report this much older than its arrival is flagged late"
+    )
+    llrp_version: Literal["auto", "1.0.1", "1.1"] = Field(
+        default="auto", description="auto: 1.1 where the reader has it"
+    )
 
     @property
     def effective_port(self) -> int:
@@ -91,115 +243,172 @@ class Reader(Model):
 class SerialRule(Model):
     """A plain (not GS1) barcode of a vendor, recognised by a regular expression."""
 
-    match: str = Field(min_length=1, max_length=500, description="regular expression for the whole text, with named groups")
-    unit: str = Field(min_length=1, description="URI of the unit, with the groups in braces: https://example.com/obj/{serial}")
+    match: str = Field(
+        min_length=1, max_length=500, description="regular expression for the whole text, with named groups"
+    )
+    unit: str = Field(
+        min_length=1,
+        max_length=500,
+        description="URI of the unit, with the groups in braces: https://example.com/obj/{serial}",
+    )
 
     @field_validator("match")
     @classmethod
     def _compiles(cls, value: str) -> str:
         try:
             re.compile(value)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
+        except (re.error, OverflowError, RecursionError) as error:
+            raise wrong("is not a regular expression", str(error)) from None
+        return value
+
+    @field_validator("unit")
+    @classmethod
+    def _is_uri(cls, value: str) -> str:
+        if not _URI.match(value):
+            raise wrong("is not a URI", "such as https://example.com/obj/{serial}")
+        if not re.search(r"\{\w+\}", value):
+            raise wrong(
+                "names no group of match, so every scan would be the same unit",
+                "such as https://example.com/obj/{serial}",
+            )
         return value
 
     @model_validator(mode="after")
     def _groups_exist(self) -> SerialRule:
-        wanted = set(re.findall(r"\{(\w+)\}", self.unit))
-        named = set(re.compile(self.match).groupindex)
-        if not wanted:
-            raise ValueError("unit must contain at least one {group} of match, or every scan would be the same unit")
-        if wanted - named:
-            raise ValueError(f"unit uses {{{sorted(wanted - named)[0]}}}, which match does not name with (?P<...>)")
-        if not re.match(r"^[A-Za-z][A-Za-z0-9+.-]*:", self.unit):
-            raise ValueError("unit must be a URI such as https://example.com/obj/{serial}")
+        named = re.compile(self.match).groupindex
+        for group in re.findall(r"\{(\w+)\}", self.unit):
+            if group not in named:
+                raise wrong(
+                    f"unit uses {{{group}}}, which match does not name",
+                    f"write (?P<{group}>...) in match",
+                    keys=("unit", "match"),
+                )
         return self
 
 
 class Scanner(Model):
     """One barcode scanner: exactly one of port, usb, connect, listen."""
 
-    name: Name
+    name: Name = Field(description="part of topics and log lines")
     station: Name = Field(description="the station where a scan puts the unit")
-    port: str | None = Field(None, description="serial device, such as /dev/serial/by-id/usb-...")
-    usb: str | None = Field(
-        None, pattern=r"^[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}(:.+)?$", description="VID:PID or VID:PID:serial of a USB scanner"
+    port: File | None = Field(default=None, description="serial device, such as /dev/serial/by-id/usb-...")
+    usb: (
+        Annotated[str, _text(r"[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}(:.+)?", "VID:PID or VID:PID:serial, as lsusb shows")]
+        | None
+    ) = Field(default=None, description="VID:PID or VID:PID:serial of a USB scanner, wherever it is plugged in")
+    connect: HostPort | None = Field(default=None, description="host:port of a network scanner to connect to")
+    listen: HostPort | None = Field(default=None, description="host:port of ours where a network scanner connects")
+    baud: int = Field(default=9600, ge=300, le=4_000_000, description="speed of the serial line")
+    frame: Literal["8N1", "8E1", "8O1", "7E1", "7O1", "8N2"] = Field(
+        default="8N1", description="data bits, parity and stop bits of the serial line"
     )
-    connect: str | None = Field(None, pattern=r"^\S+:\d+$", description="host:port of a network scanner to connect to")
-    listen: str | None = Field(None, pattern=r"^\S+:\d+$", description="host:port where a network scanner connects to us")
-    baud: int = Field(9600, ge=300, le=4_000_000)
-    frame: Literal["8N1", "8E1", "8O1", "7E1", "7O1", "8N2"] = "8N1"
     terminator: Literal["auto", "cr", "lf", "crlf", "etx", "nul", "tab"] = Field(
-        "auto", description="what ends a scan; auto: CR, LF, CRLF or ETX"
+        default="auto", description="what ends a scan; auto: CR, LF, CRLF or ETX"
     )
-    prefix: str = Field("", max_length=15, description="text before every scan, to strip")
-    suffix: str = Field("", max_length=15, description="text after every scan, before the terminator, to strip")
-    max_length: int = Field(4096, ge=8, le=65_536, description="a longer scan is refused and counted")
-    encoding: Literal["utf-8", "latin-1", "ascii", "shift_jis"] = "utf-8"
+    prefix: str = Field(default="", max_length=15, description="text before every scan, to strip")
+    suffix: str = Field(default="", max_length=15, description="text after every scan, before the terminator, to strip")
+    max_length: int = Field(default=4096, ge=8, le=65_536, description="a longer scan is refused and counted")
+    encoding: Literal["utf-8", "latin-1", "ascii", "shift_jis"] = Field(
+        default="utf-8", description="how the scanner writes characters beyond ASCII"
+    )
     assume: Literal["auto", "gs1", "digital-link", "15434", "plain"] = Field(
-        "auto", description="what a scan without AIM identifier is"
+        default="auto", description="what a scan without AIM identifier is"
     )
-    gs: str = Field("", max_length=8, description="what the scanner sends in place of the GS character, if not GS")
-    serials: tuple[SerialRule, ...] = Field((), description="how vendors' plain serial numbers look here")
+    gs: str = Field(
+        default="", max_length=8, description="what the scanner sends in place of the GS character, if not GS"
+    )
+    serials: tuple[SerialRule, ...] = Field(default=(), description="how vendors' plain serial numbers look here")
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Scanner:
-        ways = [key for key in ("port", "usb", "connect", "listen") if getattr(self, key) is not None]
-        if len(ways) != 1:
-            found = " and ".join(ways) if ways else "none of them"
-            raise ValueError(f"say exactly one of port, usb, connect, listen (found {found})")
+        ways = ("port", "usb", "connect", "listen")
+        given = [way for way in ways if getattr(self, way) is not None]
+        if len(given) != 1:
+            problem = f"only one of {' and '.join(given)} can be" if given else "how it is connected is missing"
+            raise wrong(problem, f"say exactly one of {', '.join(ways)}", keys=(*given[1:], *ways))
         return self
 
 
 class Sides(Model):
     """Antennas on each side of a door, as `reader/antenna`, or `reader` for all antennas of one."""
 
-    inside: tuple[str, ...] = Field(min_length=1)
-    outside: tuple[str, ...] = Field(min_length=1)
+    inside: tuple[AntennaText, ...] = Field(min_length=1, description="antennas that look into the building")
+    outside: tuple[AntennaText, ...] = Field(min_length=1, description="antennas that look at the lorry")
 
 
 class Places(Model):
     """What the two sides of a door are called in `from` and `to`."""
 
-    inside: str = Field("inside", min_length=1)
-    outside: str = Field("outside", min_length=1)
+    inside: str = Field(default="inside", min_length=1, max_length=200, description="name of the inside in events")
+    outside: str = Field(default="outside", min_length=1, max_length=200, description="name of the outside in events")
+
+    @model_validator(mode="after")
+    def _differ(self) -> Places:
+        if self.inside == self.outside:
+            raise wrong(
+                f"both sides are called {self.inside!r}",
+                "with one name no event could say where a unit went",
+                keys=("outside", "inside"),
+            )
+        return self
 
 
 class Door(Model):
     """A dock door: what passes from one side's antennas to the other's has moved."""
 
-    name: Name
-    sides: Sides
-    places: Places = Field(Places(), description="names of the two sides in events")
-    location: Gln | None = Field(None, description="GLN of the door")
-    quiet_s: float = Field(4, gt=0, le=60, description="a pass is over when the tag was silent this long")
-    max_open_s: float = Field(30, gt=0, le=3600, description="a tag seen longer than this without a break is standing there")
-    min_order_s: float = Field(0.4, ge=0, le=10, description="the two sides must follow each other by at least this")
+    name: Name = Field(description="part of topics and events")
+    sides: Sides = Field(description="antennas on each side of the door")
+    places: Places = Field(default=Places(), description="names of the two sides in events")
+    location: Gln | None = Field(default=None, description="GLN of the door; in quotes, it may start with 0")
+    quiet_s: float = Field(default=4, gt=0, le=60, description="a pass is over when the tag was silent this long")
+    max_open_s: float = Field(
+        default=30, gt=0, le=3600, description="a tag seen longer than this without a break is standing there"
+    )
+    min_order_s: float = Field(
+        default=0.4, ge=0, le=10, description="the two sides must follow each other by at least this"
+    )
+
+    @model_validator(mode="after")
+    def _can_end(self) -> Door:
+        if self.max_open_s <= self.quiet_s:
+            raise wrong(
+                f"max_open_s ({self.max_open_s:g}) must be longer than quiet_s ({self.quiet_s:g})",
+                "otherwise every tag would count as standing there",
+                keys=("max_open_s", "quiet_s"),
+            )
+        return self
 
 
 class Station(Model):
     """A place where a read means: the unit is here now."""
 
-    name: Name
-    location: Gln | None = Field(None, description="GLN of the station")
-    antennas: tuple[str, ...] = Field((), description="RFID antennas here, as `reader/antenna` or `reader`")
-    repeat_s: float = Field(10, ge=0, le=86_400, description="the same unit again within this long is a repeat")
+    name: Name = Field(description="part of topics and events")
+    location: Gln | None = Field(default=None, description="GLN of the station; in quotes, it may start with 0")
+    antennas: tuple[AntennaText, ...] = Field(default=(), description="RFID antennas here, as reader/antenna or reader")
+    repeat_s: float = Field(default=10, ge=0, le=86_400, description="the same unit again within this long is a repeat")
 
 
 class Mqtt(Model):
     """The broker that the central systems listen to."""
 
-    host: str = Field(min_length=1)
-    port: Port | None = Field(None, description="default 1883, with TLS 8883")
-    tls: bool | Tls = False
-    username: str | None = None
-    password_file: Path | None = Field(None, description="file with the password alone, mode 0600")
-    password_credential: Name | None = Field(None, description="name of a systemd credential with the password")
-    protocol: Literal["auto", "5", "3.1.1"] = Field("auto", description="auto: MQTT 5, then 3.1.1")
-    client_id: str | None = Field(None, min_length=1, max_length=128, description="default: edgegw-SITE-GATEWAY")
-    keepalive_s: int = Field(30, ge=5, le=600)
-    prefix: str = Field("edgegw/v1", pattern=r"^[^\s+#/$][^\s+#]*[^\s+#/]$", description="first levels of every topic")
-    window: int = Field(100, ge=1, le=10_000, description="events on the way to the broker at once")
+    host: Host = Field(description="IP address or host name of the broker")
+    port: Port | None = Field(default=None, description="default 1883, with TLS 8883")
+    tls: TlsChoice = Field(default=False, description="MQTT over TLS")
+    username: str | None = Field(default=None, min_length=1, max_length=1000, description="name to log in with")
+    password_file: File | None = Field(default=None, description="file with the password alone, mode 0600")
+    password_credential: Name | None = Field(default=None, description="name of a systemd credential with the password")
+    protocol: Literal["auto", "5", "3.1.1"] = Field(default="auto", description="auto: MQTT 5, then 3.1.1")
+    client_id: str | None = Field(
+        default=None, min_length=1, max_length=128, description="default: edgegw-SITE-GATEWAY"
+    )
+    keepalive_s: int = Field(default=30, ge=5, le=600, description="the broker hears this often that we live")
+    prefix: Annotated[
+        str,
+        _text(
+            r"[^\s+#/$]([^\s+#]*[^\s+#/])?", "levels joined by '/', without spaces, '+', '#', and '/' or '$' in front"
+        ),
+    ] = Field(default="edgegw/v1", max_length=200, description="first levels of every topic")
+    window: int = Field(default=100, ge=1, le=10_000, description="events on the way to the broker at once")
 
     @property
     def effective_port(self) -> int:
@@ -208,36 +417,50 @@ class Mqtt(Model):
     @model_validator(mode="after")
     def _password_from_one_place(self) -> Mqtt:
         if self.password_file and self.password_credential:
-            raise ValueError("say password_file or password_credential, not both")
+            raise wrong(
+                "the password cannot come from two places",
+                "keep password_file or password_credential",
+                keys=("password_credential", "password_file"),
+            )
         if (self.password_file or self.password_credential) and not self.username:
-            raise ValueError("a password needs a username")
+            raise wrong(
+                "a password needs a name to log in with",
+                "add username",
+                keys=("password_file", "password_credential", "username"),
+            )
         return self
 
 
 class JournalSettings(Model):
     """The file where every event is safe before it is sent."""
 
-    path: Path
-    commit_ms: int = Field(250, ge=1, le=10_000, description="write to disk at least this often")
-    commit_rows: int = Field(500, ge=1, le=100_000, description="or when this many rows wait")
-    keep_h: float = Field(24, ge=0, le=8760, description="published events stay this long for a replay")
-    max_mb: int = Field(512, ge=8, le=1_000_000, description="published events go early when the file is larger")
+    path: File = Field(description="SQLite file; its folder must be writable for edgegw")
+    commit_ms: int = Field(default=250, ge=1, le=10_000, description="write to disk at least this often")
+    commit_rows: int = Field(default=500, ge=1, le=100_000, description="or when this many rows wait")
+    keep_h: float = Field(default=24, ge=0, le=8760, description="published events stay this long for a replay")
+    max_mb: int = Field(
+        default=512, ge=8, le=1_000_000, description="published events go early when the file is larger"
+    )
 
 
 class Log(Model):
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else JSON")
+    """What edgegw says about itself."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least that is said")
+    format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="auto: console on a terminal, else JSON"
+    )
 
 
 class Config(Model):
     """One gateway. Read aloud, it describes the dock."""
 
-    site: Name
-    gateway: Name
-    readers: tuple[Reader, ...] = ()
-    scanners: tuple[Scanner, ...] = ()
-    doors: tuple[Door, ...] = ()
-    stations: tuple[Station, ...] = ()
-    mqtt: Mqtt
-    journal: JournalSettings
-    log: Log = Log()
+    site: Name = Field(description="the warehouse; part of every topic")
+    gateway: Name = Field(description="this device; part of every topic, unique on the site")
+    readers: tuple[Reader, ...] = Field(default=(), description="the RFID readers")
+    scanners: tuple[Scanner, ...] = Field(default=(), description="the barcode scanners")
+    doors: tuple[Door, ...] = Field(default=(), description="the dock doors, where sides decide the direction")
+    stations: tuple[Station, ...] = Field(default=(), description="the places where a read means: here now")
+    mqtt: Mqtt = Field(description="the broker that the central systems listen to")
+    journal: JournalSettings = Field(description="the file where every event is safe before it is sent")
+    log: Log = Field(default=Log(), description="what edgegw says about itself")

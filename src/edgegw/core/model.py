@@ -5,7 +5,9 @@ Named tuples where thousands a second are made, frozen dataclasses elsewhere.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+from edgegw.core.identity.value import Identity
 
 
 class TagRead(NamedTuple):
@@ -41,3 +43,97 @@ class Scan(NamedTuple):
     scanner: str
     text: str
     t: float
+
+
+Side = Literal["inside", "outside"]
+Direction = Literal["in", "out"]
+
+
+class DoorSide(NamedTuple):
+    """An antenna's read point at a door."""
+
+    door: str
+    side: Side
+
+
+class AtStation(NamedTuple):
+    """An antenna's or scanner's read point at a station."""
+
+    station: str
+
+
+ReadPoint = DoorSide | AtStation
+
+
+class Evidence(NamedTuple):
+    """What a decision rests on. Times on the gateway's timeline, seconds.
+
+    antennas     `reader/antenna`, in order of first read
+    reads        tag report entries
+    peak_rssi_dbm None = no reader reported it
+    reader_t     the reader's own, uncorrected stamp of the last read; None = it gave none
+    late         some of the reads came long after they happened
+    tag          EPC in hex, or the text of the scan
+    """
+
+    tag: str
+    reads: int
+    antennas: tuple[str, ...]
+    first_t: float
+    last_t: float
+    peak_rssi_dbm: float | None = None
+    reader_t: float | None = None
+    late: bool = False
+
+
+class Movement(NamedTuple):
+    """A unit went from one place to another. `origin` None = not known. `door` or `station` names the read point.
+
+    t is the moment of the movement, decided_t when it was decided; both on the gateway's timeline. `location` is
+    the read point's GLN.
+    """
+
+    unit: Identity
+    t: float
+    decided_t: float
+    origin: str | None
+    place: str
+    evidence: Evidence
+    door: str = ""
+    direction: Direction | None = None
+    station: str = ""
+    location: str | None = None
+
+
+class Observation(NamedTuple):
+    """A unit was read at the station where it was known to be already."""
+
+    unit: Identity
+    t: float
+    place: str
+    station: str
+    evidence: Evidence
+    location: str | None = None
+
+
+class Unidentified(NamedTuple):
+    """A scan that names no unit: shown as it is, with the reason."""
+
+    identity: Identity
+    t: float
+    station: str
+    evidence: Evidence
+
+
+class Passed(NamedTuple):
+    """A door weighed a tag and saw no movement; `reason` is one of the codes of `edgegw.core.door`."""
+
+    unit: Identity
+    t: float
+    decided_t: float
+    door: str
+    reason: str
+    evidence: Evidence
+
+
+Decision = Movement | Observation | Unidentified | Passed

@@ -1,0 +1,263 @@
+"""What the parts of a configuration say about each other: names, references, things used twice.
+
+Works on the tree, so that it also speaks when some part is faulty in itself; what was dropped as faulty
+takes no part, and nothing is called unknown while a name is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import NamedTuple
+
+from edgegw.config.antennas import ALL, Antenna, antenna_map, parse_antenna
+from edgegw.config.model import Config, Tls
+from edgegw.config.suggest import did_you_mean
+from edgegw.config.tree import Mapping, Path, Place, Scalar, Sequence, locate
+from edgegw.core.model import DoorSide
+
+DEVICES = ("readers", "scanners")
+READ_POINTS = ("doors", "stations")
+
+
+class Finding(NamedTuple):
+    """Something wrong or doubtful at a place of the file; `label` is its key by names."""
+
+    place: Place
+    label: str
+    problem: str
+    hint: str = ""
+
+
+class _Use(NamedTuple):
+    """A text somewhere in the file."""
+
+    text: str
+    label: str
+    place: Place
+
+
+def faults(root: Mapping) -> Iterator[Finding]:
+    """Contradictions between parts, which keep edgegw from starting."""
+    checks: tuple[Callable[[Mapping], Iterator[Finding]], ...] = (
+        _nothing_reads,
+        _names_taken,
+        _scanners_at_no_station,
+        _unknown_readers,
+        _shared_antennas,
+        _shared_devices,
+    )
+    return chain.from_iterable(check(root) for check in checks)
+
+
+def warnings(config: Config, root: Mapping) -> Iterator[Finding]:
+    """What is allowed in a faultless configuration but looks like a mistake."""
+    checks: tuple[Callable[[Config, Mapping], Iterator[Finding]], ...] = (
+        _idle_readers,
+        _idle_stations,
+        _few_reads_at_doors,
+        _ports_against_tls,
+        _unverified,
+        _useless_keys,
+    )
+    return chain.from_iterable(check(config, root) for check in checks)
+
+
+def _use(root: Mapping, path: Path) -> _Use | None:
+    """The text at a path, if there is one."""
+    spot = locate(root, path)
+    if spot.path == path and isinstance(spot.node, Scalar):
+        return _Use(spot.node.text, spot.label, spot.place)
+    return None
+
+
+def _items(root: Mapping, path: Path) -> list[Path]:
+    """The paths of the items of a list."""
+    spot = locate(root, path)
+    if spot.path == path and isinstance(spot.node, Sequence):
+        return [(*path, at) for at in range(len(spot.node.items))]
+    return []
+
+
+def _uses(root: Mapping, section: str, key: str) -> list[_Use]:
+    """The texts under one key in every item of a section."""
+    found = [_use(root, (*item, key)) for item in _items(root, (section,))]
+    return [use for use in found if use]
+
+
+def _antennas(root: Mapping) -> list[_Use]:
+    """Every antenna named anywhere."""
+    lists: list[Path] = [(*door, "sides", side) for door in _items(root, ("doors",)) for side in ("inside", "outside")]
+    lists += [(*station, "antennas") for station in _items(root, ("stations",))]
+    found = [_use(root, item) for path in lists for item in _items(root, path)]
+    return [use for use in found if use]
+
+
+def _known(root: Mapping, section: str) -> dict[str, None] | None:
+    """The names in a section; None if some may be missing because a fault took them out."""
+    spot = locate(root, (section,))
+    if section in root.dropped or (isinstance(spot.node, Sequence) and spot.node.is_thinned):
+        return None
+    uses = _uses(root, section, "name")
+    is_complete = len(uses) == len(_items(root, (section,)))
+    return dict.fromkeys(use.text for use in uses) if is_complete else None
+
+
+def _nothing_reads(root: Mapping) -> Iterator[Finding]:
+    devices = [_known(root, section) for section in DEVICES]
+    if devices == [{}, {}]:
+        yield Finding(root.place, "", "there is nothing to read with", "add readers or scanners")
+
+
+def _names_taken(root: Mapping) -> Iterator[Finding]:
+    """Devices share the names of links, doors and stations those of topics."""
+    for sections in (DEVICES, READ_POINTS):
+        first: dict[str, tuple[str, Place]] = {}
+        for section in sections:
+            for use in _uses(root, section, "name"):
+                if use.text in first:
+                    owner, place = first[use.text]
+                    problem = f"'{use.text}' is already the name of a {owner} (line {place.line})"
+                    yield Finding(use.place, use.label, problem, f"names are unique over {' and '.join(sections)}")
+                else:
+                    first[use.text] = (section.removesuffix("s"), use.place)
+
+
+def _scanners_at_no_station(root: Mapping) -> Iterator[Finding]:
+    stations = _known(root, "stations")
+    if stations is None:
+        return
+    doors = _known(root, "doors") or {}
+    for use in _uses(root, "scanners", "station"):
+        if use.text in stations:
+            continue
+        hint = did_you_mean(use.text, stations) or f"add it to stations, with name: {use.text}"
+        if use.text in doors:
+            hint = f"{use.text} is a door; a scan happens at a station"
+        yield Finding(use.place, use.label, f"there is no station '{use.text}'", hint)
+
+
+def _unknown_readers(root: Mapping) -> Iterator[Finding]:
+    readers = _known(root, "readers")
+    if readers is None:
+        return
+    scanners = _known(root, "scanners") or {}
+    for use in _antennas(root):
+        name = parse_antenna(use.text).reader
+        if name in readers:
+            continue
+        hint = did_you_mean(name, readers) or f"add it to readers, with name: {name}"
+        if name in scanners:
+            hint = f"{name} is a scanner; scanners name their station themselves"
+        yield Finding(use.place, use.label, f"there is no reader '{name}' (found '{use.text}')", hint)
+
+
+def _shared_antennas(root: Mapping) -> Iterator[Finding]:
+    """An antenna looks at one read point; a reader named as a whole has no antenna left for another."""
+    taken: dict[Antenna, _Use] = {}
+    of_reader: dict[str, _Use] = {}
+    for use in _antennas(root):
+        antenna = parse_antenna(use.text)
+        whole = taken.get(Antenna(antenna.reader, ALL))
+        other = taken.get(antenna) or (of_reader.get(antenna.reader) if antenna.number == ALL else whole)
+        if other:
+            problem = f"{use.text} is already used in {other.label} as {other.text} (line {other.place.line})"
+            yield Finding(
+                use.place, use.label, problem, "an antenna belongs to one side of one door, or to one station"
+            )
+        taken.setdefault(antenna, use)
+        of_reader.setdefault(antenna.reader, use)
+
+
+def _shared_devices(root: Mapping) -> Iterator[Finding]:
+    """A reader accepts one client, a serial port one owner."""
+    first: dict[tuple[str, str], _Use] = {}
+    for kind, address, use in chain(_reader_addresses(root), _scanner_addresses(root)):
+        other = first.setdefault((kind, address), use)
+        if other is not use:
+            problem = f"{address} is already used by {other.label} (line {other.place.line})"
+            yield Finding(use.place, use.label, problem, "each device has its own")
+
+
+def _reader_addresses(root: Mapping) -> Iterator[tuple[str, str, _Use]]:
+    for item in _items(root, ("readers",)):
+        host, port, tls = (_use(root, (*item, key)) for key in ("host", "port", "tls"))
+        if host:
+            has_tls = locate(root, (*item, "tls")).path != item and not (tls and tls.text == "false")
+            number = port.text if port else ("5085" if has_tls else "5084")
+            yield "reader", f"{host.text.casefold()}:{number}", host
+
+
+def _scanner_addresses(root: Mapping) -> Iterator[tuple[str, str, _Use]]:
+    for way in ("port", "usb", "connect", "listen"):
+        for use in _uses(root, "scanners", way):
+            yield way, use.text if way == "port" else use.text.casefold(), use
+
+
+def _idle_readers(config: Config, root: Mapping) -> Iterator[Finding]:
+    used = {reader for reader, _ in antenna_map(config)}
+    for at, reader in enumerate(config.readers):
+        if reader.name not in used:
+            spot = locate(root, ("readers", at, "name"))
+            hint = f"add {reader.name}/1 to a side of a door or to a station"
+            yield Finding(spot.place, spot.label, f"no door or station uses {reader.name}", hint)
+
+
+def _idle_stations(config: Config, root: Mapping) -> Iterator[Finding]:
+    fed = {scanner.station for scanner in config.scanners}
+    for at, station in enumerate(config.stations):
+        if not station.antennas and station.name not in fed:
+            spot = locate(root, ("stations", at, "name"))
+            hint = f"give it antennas, or a scanner with station: {station.name}"
+            yield Finding(spot.place, spot.label, f"nothing reads at {station.name}", hint)
+
+
+def _few_reads_at_doors(config: Config, root: Mapping) -> Iterator[Finding]:
+    """Session 1 single target gives a moving tag a median of 3 to 4 reads a pass, session 0 twenty and more."""
+    at_doors = {reader for (reader, _), point in antenna_map(config).items() if isinstance(point, DoorSide)}
+    for at, reader in enumerate(config.readers):
+        if reader.session and reader.name in at_doors:
+            spot = locate(root, ("readers", at, "session"))
+            problem = f"session {reader.session} gives a door only 3 to 4 reads a pass, too few to see the direction"
+            yield Finding(spot.place, spot.label, problem, "write session: 0")
+
+
+def _ports_against_tls(config: Config, root: Mapping) -> Iterator[Finding]:
+    """The registered ports say whether TLS is spoken there."""
+    paths: list[tuple[Path, int | None, bool]] = [(("mqtt",), config.mqtt.port, bool(config.mqtt.tls))]
+    paths += [(("readers", at), reader.port, bool(reader.tls)) for at, reader in enumerate(config.readers)]
+    for path, port, has_tls in paths:
+        if port in (_TLS_PORTS if not has_tls else _PLAIN_PORTS):
+            spot = locate(root, (*path, "port"))
+            usual, cure = ("without", "remove tls, or the port") if has_tls else ("with", "write tls: true")
+            yield Finding(spot.place, spot.label, f"port {port} is usually {usual} TLS", cure)
+
+
+_TLS_PORTS = (8883, 5085)
+_PLAIN_PORTS = (1883, 5084)
+
+
+def _unverified(config: Config, root: Mapping) -> Iterator[Finding]:
+    ends: list[tuple[Path, bool | Tls]] = [(("mqtt", "tls"), config.mqtt.tls)]
+    ends += [(("readers", at, "tls"), reader.tls) for at, reader in enumerate(config.readers)]
+    for path, tls in ends:
+        if isinstance(tls, Tls) and not tls.verify:
+            spot = locate(root, (*path, "verify"))
+            problem = "whoever answers is believed: TLS protects from nobody"
+            yield Finding(spot.place, spot.label, problem, "name the CA in ca_file and delete verify")
+
+
+def _useless_keys(config: Config, root: Mapping) -> Iterator[Finding]:
+    """Keys that say something about a thing which is not there."""
+    for at, scanner in enumerate(config.scanners):
+        for key in ("baud", "frame") if scanner.connect or scanner.listen else ():
+            yield from _useless(root, ("scanners", at, key), "a network scanner has no serial line")
+    for at, reader in enumerate(config.readers):
+        if reader.stop and reader.stop.gpi is None:
+            yield from _useless(root, ("readers", at, "stop", "level"), "level belongs to gpi, which is not given")
+
+
+def _useless(root: Mapping, path: Path, why: str) -> Iterator[Finding]:
+    spot = locate(root, path)
+    if spot.path == path and isinstance(spot.holder, Mapping):
+        yield Finding(spot.holder.entries[str(spot.step)].place, spot.label, "has no effect", why)

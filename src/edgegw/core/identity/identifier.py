@@ -1,0 +1,75 @@
+"""The front door of the pipeline: identities with a cache, site rules for serials, and the raw policy."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import lru_cache
+from typing import Literal
+
+from edgegw.core.identity.epc import identify_epc
+from edgegw.core.identity.gs1_identity import canonical_link
+from edgegw.core.identity.scan import DEFAULT_RULES, ScanRules, identify_scan
+from edgegw.core.identity.value import Identity
+
+RawPolicy = Literal["drop", "count", "forward"]
+
+
+class Identifier:
+    """Tags and scans to identities; a tag that stands before an antenna costs one look into a cache.
+
+    strip_leading_zeros  GTIN-14 prefixes whose all-digit serials lose leading zeros, so that a label
+                         printed 0000012345 meets a 96-bit tag, which cannot hold the zeros (TDS 14.6.1.1)
+    raw                  what becomes of reads that no rule names: dropped, counted, or forwarded as units
+    """
+
+    def __init__(
+        self, *, strip_leading_zeros: tuple[str, ...] = (), raw: RawPolicy = "count", cache_size: int = 65_536
+    ) -> None:
+        self._prefixes = strip_leading_zeros
+        self.raw = raw
+        self.epc = lru_cache(cache_size)(self._identify_epc)
+        self._near = _NearMisses(cache_size)
+
+    def _identify_epc(self, epc: bytes, bits: int, pc: int | None = None) -> Identity:
+        return self._settle(identify_epc(epc, bits, pc))
+
+    def scan(self, text: str, rules: ScanRules = DEFAULT_RULES) -> Identity:
+        return self._settle(identify_scan(text, rules))
+
+    @property
+    def near_misses(self) -> int:
+        """Units seen so far that differ from another one only by leading zeros of the serial."""
+        return self._near.count
+
+    def moves(self, identity: Identity) -> bool:
+        """Whether the read counts as a unit: units do, raw reads if the site forwards them."""
+        return identity.kind == "unit" or (
+            identity.kind == "raw" and self.raw == "forward" and identity.unit != ""
+        )
+
+    def _settle(self, identity: Identity) -> Identity:
+        if identity.kind == "unit" and len(identity.ai) == 2 and identity.ai[0][0] == "01":
+            (_, gtin), (serial_ai, serial) = identity.ai
+            if serial.isdigit():
+                if gtin.startswith(self._prefixes):
+                    ai = (("01", gtin), (serial_ai, serial.lstrip("0") or "0"))
+                    return identity._replace(unit=canonical_link(ai), ai=ai)
+                self._near.note(gtin, serial)
+        return identity
+
+
+class _NearMisses:
+    """Remembers serials without their zeros, as many as the cache holds tags, and counts the collisions."""
+
+    def __init__(self, size: int) -> None:
+        self.count = 0
+        self._size = size
+        self._spellings: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
+
+    def note(self, gtin: str, serial: str) -> None:
+        spellings = self._spellings.setdefault((gtin, serial.lstrip("0")), set())
+        if spellings and serial not in spellings:
+            self.count += 1
+        spellings.add(serial)
+        if len(self._spellings) > self._size:
+            self._spellings.popitem(last=False)

@@ -1,0 +1,253 @@
+"""How the gateway feels: link states, readers' troubles and counters, told to the broker, systemd and the CLI."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from edgegw import __version__
+from edgegw.clock import Clock
+from edgegw.core.counters import Counters
+from edgegw.core.event import Origin
+from edgegw.core.llrp.messages import Capabilities, ReaderEvent
+from edgegw.core.model import Decision, Movement, Passed
+from edgegw.store.journal import Backlog, Journal
+from edgegw.supervise import LinkState
+
+BEAT_S = 5.0
+"""Between two looks at everything: watchdog, status document, backlog."""
+SETTLE_S = 0.2
+"""A burst of changes becomes one document."""
+
+log = structlog.get_logger("edgegw")
+
+
+class Documents(Protocol):
+    """Where retained documents go."""
+
+    def set(self, topic: str, payload: bytes) -> None: ...
+
+
+@dataclass(slots=True)
+class ReaderHealth:
+    """What one reader told about itself. troubles: what a technician should look at, by its cause."""
+
+    model: str = ""
+    troubles: dict[str, str] = field(default_factory=dict)
+    gpi: dict[int, bool] = field(default_factory=dict)
+
+
+class Health:
+    """Listens to everybody, asks the journal, and speaks."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        clock: Clock,
+        counters: Counters,
+        journal: Journal,
+        documents: Documents,
+        readers: tuple[str, ...],
+        rounds: Callable[[], int],
+        clock_offsets: Callable[[], dict[str, float | None]],
+    ) -> None:
+        self._origin = origin
+        self._clock = clock
+        self._counters = counters
+        self._journal = journal
+        self._documents = documents
+        self._readers = {name: ReaderHealth() for name in readers}
+        self._rounds = rounds
+        self._clock_offsets = clock_offsets
+        self._links: dict[str, LinkState] = {}
+        self._movements = 0
+        self._ignored: dict[str, int] = {}
+        self._backlog = Backlog(0, 0, 0.0)
+        self._started_t = clock.now()
+        self._changed = asyncio.Event()
+
+    # ------------------------------------------------------------ listening
+
+    def link(self, state: LinkState) -> None:
+        """A link changed. One log line per change that a person may have to act on."""
+        before = self._links.get(state.link)
+        self._links[state.link] = state
+        if state.status == "connecting" and before is not None:
+            return
+        if before is None or (before.status, before.reason) != (state.status, state.reason):
+            level = log.warning if state.status in ("down", "refused") else log.info
+            level("link", link=state.link, status=state.status, **({"reason": state.reason} if state.reason else {}))
+        self._changed.set()
+
+    def reading(self, reader: str, capabilities: Capabilities, missing: tuple[str, ...]) -> None:
+        health = self._readers[reader]
+        health.model = f"{capabilities.manufacturer}/{capabilities.model} {capabilities.firmware}".strip()
+        health.troubles = {what.split(":")[0]: what for what in missing}
+        for what in missing:
+            log.warning("reader gives less than asked", reader=reader, missing=what)
+        self._changed.set()
+
+    def reader_event(self, reader: str, event: ReaderEvent) -> None:
+        """Reader events become health, not noise: states are kept, what repeats is counted."""
+        health = self._readers[reader]
+        self._counters.add(reader, f"event_{event.kind}")
+        match event.kind:
+            case "antenna":
+                self._antenna(reader, health, event)
+            case "gpi":
+                health.gpi[event.number] = event.on
+            case "exception":
+                health.troubles["exception"] = event.text
+            case "buffer-warning":
+                health.troubles["buffer"] = f"the reader's report buffer is {event.number} % full"
+            case "buffer-overflow":
+                health.troubles["buffer"] = "the reader's report buffer overflowed: reads were lost in the reader"
+            case "connection":
+                health.troubles["rival"] = "another client tried to connect to this reader"
+            case _:
+                return
+        self._changed.set()
+
+    def _antenna(self, reader: str, health: ReaderHealth, event: ReaderEvent) -> None:
+        key = f"antenna {event.number}"
+        if event.on:
+            health.troubles.pop(key, None)
+        else:
+            health.troubles[key] = f"antenna {event.number} is disconnected"
+        log.log(20 if event.on else 30, "antenna", reader=reader, antenna=event.number, connected=event.on)
+
+    def decided(self, decision: Decision) -> None:
+        if isinstance(decision, Movement):
+            self._movements += 1
+        elif isinstance(decision, Passed):
+            self._ignored[decision.reason] = self._ignored.get(decision.reason, 0) + 1
+
+    # ------------------------------------------------------------ speaking
+
+    def status(self, online: bool = True) -> dict[str, Any]:
+        """The status document: also what `edgegw status` shows."""
+        return {
+            "online": online,
+            "gateway": self._origin.gateway,
+            "site": self._origin.site,
+            "version": __version__,
+            "epoch": self._journal.epoch,
+            "last_seq": self._journal.last_seq,
+            "uptime_s": round(self._clock.now() - self._started_t),
+            "movements": self._movements,
+            "ignored": self._ignored,
+            "links": {name: _without_name(state) for name, state in self._links.items()},
+            "readers": {name: self._reader(name) for name in self._readers},
+            "backlog": self._backlog._asdict(),
+            "journal": self._journal.failing or "ok",
+            "counters": self._counters.snapshot(),
+        }
+
+    def publish(self, online: bool = True) -> None:
+        """Hand the present state to the broker's retained documents."""
+        self._documents.set(f"{self._origin.base}/status", _json(self.status(online)))
+        for name in self._readers:
+            state = self._links.get(name)
+            document = {**(_without_name(state) if state else {}), **self._reader(name)}
+            self._documents.set(f"{self._origin.base}/reader/{name}", _json(document))
+
+    async def run(self) -> None:
+        """Tell systemd and the broker, every BEAT_S and soon after each change, for ever."""
+        failing: str | None = None
+        while True:
+            await self.look()
+            failing = self._complain(failing)
+            self.publish()
+            notify(f"STATUS={self.sentence()}")
+            try:
+                async with asyncio.timeout(BEAT_S):
+                    await self._changed.wait()
+                    await asyncio.sleep(SETTLE_S)
+            except TimeoutError:
+                pass
+            self._changed.clear()
+
+    async def watch(self) -> None:
+        """Feed systemd's watchdog, but only while the pipeline turns and the journal's thread answers."""
+        rounds = -1
+        while True:
+            async with asyncio.timeout(BEAT_S * 4):
+                await self._journal.backlog()
+            if self._rounds() != rounds:
+                rounds = self._rounds()
+                notify("WATCHDOG=1")
+            await asyncio.sleep(BEAT_S)
+
+    def sentence(self) -> str:
+        """One line for `systemctl status`."""
+        up = sum(1 for name in self._readers if self._is_up(name))
+        mqtt = self._links.get("mqtt")
+        parts = [
+            f"{up}/{len(self._readers)} readers",
+            f"mqtt {mqtt.status if mqtt else 'starting'}",
+            f"backlog {self._backlog.pending}",
+        ]
+        if self._journal.failing:
+            parts.append(f"JOURNAL FAILS: {self._journal.failing}")
+        return ", ".join(parts)
+
+    def summary(self) -> dict[str, object]:
+        """For the last log line."""
+        return {"movements": self._movements, "ignored": self._ignored, "backlog": self._backlog.pending}
+
+    # ------------------------------------------------------------
+
+    def _is_up(self, link: str) -> bool:
+        state = self._links.get(link)
+        return state is not None and state.status == "up"
+
+    def _reader(self, name: str) -> dict[str, Any]:
+        health = asdict(self._readers[name])
+        offset_s = self._clock_offsets().get(name)
+        return {**health, "clock_offset_s": None if offset_s is None else round(offset_s, 3)}
+
+    async def look(self) -> None:
+        """Ask the journal what waits."""
+        self._backlog = await self._journal.backlog()
+
+    def _complain(self, before: str | None) -> str | None:
+        failing = self._journal.failing
+        if failing != before:
+            if failing:
+                log.error("the journal cannot write: reading is held back", reason=failing)
+            else:
+                log.info("the journal writes again")
+        return failing
+
+
+def _without_name(state: LinkState) -> dict[str, str]:
+    return {"status": state.status, "reason": state.reason}
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def offline(origin: Origin, epoch: str) -> tuple[str, bytes]:
+    """Topic and payload of the Last Will."""
+    return f"{origin.base}/status", _json({"online": False, "gateway": origin.gateway, "epoch": epoch})
+
+
+def notify(state: str) -> None:
+    """Tell systemd, if it listens (sd_notify(3)): a datagram to $NOTIFY_SOCKET, path or abstract."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        try:
+            sock.connect("\0" + address[1:] if address.startswith("@") else address)
+            sock.sendall(state.encode())
+        except OSError as error:
+            log.debug("systemd does not listen", error=str(error))

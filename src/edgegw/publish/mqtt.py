@@ -1,0 +1,501 @@
+"""MQTT to one broker: the only module that knows paho.
+
+asyncio does name, TCP and TLS; paho is the codec and the protocol's state, over bytes that asyncio moves. So
+nothing here blocks, no thread touches paho, and a cancelled connect leaves nothing behind. Two protected
+methods of paho are replaced for that (see `_Client`); the tests notice when a release renames them.
+
+paho's own queue is RAM that survives no crash, ignores the broker's Receive Maximum and is sent again in one
+burst after a reconnect. It is not used: every connection has a new client and its own window, `publish` is
+for what is to be sent now, and what is unanswered when the connection ends goes back to whoever asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Literal, NamedTuple
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edgegw.config.model import Mqtt
+from edgegw.errors import LinkDown, LinkRefused
+from edgegw.publish import answers
+from edgegw.publish.answers import Answer
+from edgegw.publish.stream import LINK, explain, open_stream
+
+Version = Literal["5", "3.1.1"]
+
+CONNECT_S: Final = 10.0  # for name, TCP and TLS, and again for the broker's CONNACK
+STALL_S: Final = 5.0  # without an acknowledgement of the oldest message in flight: the broker is frozen
+GOODBYE_S: Final = 2.0
+SOON_S: Final = 60.0  # a connection dropped within this is short
+_TICK_S: Final = 0.25
+_INCOMING_MAX: Final = 65_536  # bytes of one packet from the broker: it has little to tell us
+
+_PAHO_VERSION: Final = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
+
+
+class _Unspoken(LinkRefused):
+    """The broker says that it does not speak this version."""
+
+
+class _Silence(LinkDown):
+    """The broker closed the connection instead of answering CONNECT: some do so on a version they lack."""
+
+
+class _Dropped(LinkDown):
+    """The broker accepted the connection and later closed it without a word."""
+
+
+class _Wire(asyncio.Protocol):
+    """What paho takes for its socket: bytes that asyncio has read, and a way to asyncio's transport."""
+
+    def __init__(self, on_bytes: Callable[[], None], on_end: Callable[[Exception | None], None]) -> None:
+        self._on_bytes = on_bytes
+        self._on_end = on_end
+        self._transport: asyncio.Transport | None = None
+        self._unsent: list[bytes | bytearray] = []
+        self.unread = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.unread += data
+        self._on_bytes()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        self._on_end(error)
+
+    def recv(self, size: int) -> bytes:
+        """paho asks for the whole rest of a packet: the place to refuse a monster."""
+        if size > _INCOMING_MAX:
+            raise ConnectionError("packet too large")
+        if not self.unread:
+            raise BlockingIOError
+        data = bytes(self.unread[:size])
+        del self.unread[:size]
+        return data
+
+    def send(self, data: bytes | bytearray) -> int:
+        self._unsent.append(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """One write for all that paho wants to send."""
+        if self._transport is not None and self._unsent:
+            self._transport.writelines(self._unsent)
+        self._unsent.clear()
+
+    def close(self) -> None:
+        self.flush()
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def open(self) -> bool:
+        return self._transport is not None
+
+    def fileno(self) -> int:
+        return -1
+
+    def setblocking(self, flag: bool) -> None:
+        """asyncio has seen to it."""
+
+
+class _Client(paho.Client):
+    """paho without a socket and without an opinion about reason codes."""
+
+    def __init__(self, wire: _Wire, version: Version, client_id: str, on_puback: Callable[[int, int], None]) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=_PAHO_VERSION[version],
+            reconnect_on_failure=False,
+        )
+        self._wire = wire
+        self._on_puback = on_puback
+        self.suppress_exceptions = True
+        self.max_inflight_messages_set(0)  # no limit here, hence no queue: the window is Connection's
+
+    def _create_socket(self) -> _Wire:
+        return self._wire
+
+    def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> paho.MQTTErrorCode:
+        """Our own reading: paho's ends the link on a code that the standard lacks for PUBACK.
+
+        Mosquitto says 0x95, packet too large. Also this is most of paho's work per message.
+        """
+        packet = self._in_packet["packet"]
+        if len(packet) < 2:
+            return paho.MQTT_ERR_PROTOCOL
+        identifier = int.from_bytes(packet[:2], "big")
+        if self._out_messages.pop(identifier, None) is not None:
+            self._on_puback(identifier, packet[2] if len(packet) > 2 else 0)
+        return paho.MQTT_ERR_SUCCESS
+
+
+class _Sent(NamedTuple):
+    done: Callable[[Answer], None]
+    retain: bool
+
+
+class Connection:
+    """One TCP connection that speaks MQTT, from CONNECT to its end. All methods belong to the event loop."""
+
+    def __init__(
+        self,
+        settings: Mqtt,
+        protocol: Version,
+        *,
+        client_id: str,
+        password: str | None,
+        offline: tuple[str, bytes],
+    ) -> None:
+        self.protocol: Final[Version] = protocol
+        self.receive_maximum = 65_535
+        self._settings = settings
+        self._client_id = client_id
+        self._window = settings.window
+        self._packet_max: int | None = None
+        self._sent: OrderedDict[int, _Sent] = OrderedDict()  # by packet identifier, in the order sent
+        self._answered: list[tuple[int, int]] = []
+        self._room = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._oldest: int | None = None
+        self._oldest_since_s = 0.0
+        self._accepted = asyncio.Event()
+        self._closed = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._end: LinkDown | None = None
+        self._wire = _Wire(self._read, self._close)
+        self._client = self._prepare_client(password, offline)
+
+    def _prepare_client(self, password: str | None, offline: tuple[str, bytes]) -> _Client:
+        client = _Client(self._wire, self.protocol, self._client_id, self._hear_puback)
+        if self._settings.username is not None:
+            client.username_pw_set(self._settings.username, password)
+        topic, payload = offline
+        client.will_set(topic, payload, qos=1, retain=True)
+        client.on_connect = self._hear_connack
+        client.on_disconnect = self._hear_disconnect
+        client.on_socket_register_write = self._hear_unsent
+        return client
+
+    async def open(self) -> None:
+        """Connect, up to the broker's CONNACK. Raises LinkDown or LinkRefused; then nothing stays open."""
+        try:
+            await open_stream(self._settings, lambda: self._wire, CONNECT_S)
+            self._tick()
+            self._send_connect()
+            async with asyncio.timeout(CONNECT_S):
+                await self._opened()
+        except TimeoutError as error:
+            raise LinkDown(LINK, f"the broker does not answer CONNECT within {CONNECT_S:.0f} s") from error
+        finally:
+            if not self._accepted.is_set() or self._end:
+                await self.abort()
+
+    def _send_connect(self) -> None:
+        address = (self._settings.host, self._settings.effective_port, self._settings.keepalive_s)
+        if self.protocol == "5":
+            # No session expiry is said: the session ends with the link.
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's gap
+            properties.MaximumPacketSize = _INCOMING_MAX
+            self._client.connect(*address, clean_start=True, properties=properties)
+        else:
+            self._client.connect(*address)
+
+    async def _opened(self) -> None:
+        await self._accepted.wait()
+        if self._end is not None:
+            raise self._end
+
+    async def lost(self) -> None:
+        """Wait for the end of the connection and raise its reason (LinkDown or LinkRefused)."""
+        await self._ended.wait()
+        assert self._end is not None
+        raise self._end
+
+    async def room(self) -> None:
+        """Wait until `publish` may be called once. Raises LinkDown when the connection has ended."""
+        while self._end is None and len(self._sent) >= self._window:
+            self._room.clear()
+            await self._room.wait()
+        if self._end is not None:
+            raise self._end
+
+    def publish(self, topic: str, payload: bytes, done: Callable[[Answer], None], *, retain: bool = False) -> None:
+        """Send with QoS 1. `done` is called later in the event loop, exactly once whatever happens.
+
+        Call it only after `room()` has returned, before anything else is awaited.
+        """
+        refused = self._refuse_unsent(topic, payload)
+        if refused is not None:
+            self._loop.call_soon(done, refused)
+            return
+        if len(self._sent) >= self._window:
+            raise RuntimeError("publish() without room()")
+        try:
+            info = self._client.publish(topic, payload, qos=1, retain=retain)
+        except ValueError:  # a wildcard in the topic, or longer than MQTT can say
+            self._loop.call_soon(done, answers.IMPOSSIBLE)
+            return
+        if info.rc == paho.MQTT_ERR_SUCCESS:
+            self._sent[info.mid] = _Sent(done, retain)
+        else:
+            self._loop.call_soon(done, answers.LINK_LOST)
+
+    def _refuse_unsent(self, topic: str, payload: bytes) -> Answer | None:
+        if self._end is not None:
+            return answers.LINK_LOST
+        if self._packet_max is not None and _publish_size(topic, payload) > self._packet_max:
+            return answers.TOO_LARGE
+        return None
+
+    async def close(self, farewell: tuple[str, bytes] | None = None) -> None:
+        """Publish `farewell` retained, wait for the answers to all that was sent, then DISCONNECT: no will."""
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                if farewell is not None:
+                    await self._publish_last(*farewell)
+                self._client.disconnect()
+                await self._closed.wait()
+        except (TimeoutError, LinkDown):
+            pass  # the will says what we could not
+        finally:
+            await self.abort()
+
+    async def _publish_last(self, topic: str, payload: bytes) -> None:
+        answered = asyncio.Event()
+        await self.room()
+        self.publish(topic, payload, lambda _: answered.set(), retain=True)
+        await answered.wait()
+
+    async def abort(self) -> None:
+        """End it at once; the broker publishes the will."""
+        self._lose(LinkDown(LINK, "closed by us"))
+        self._wire.abort()
+        if self._wire.open:
+            await self._closed.wait()
+
+    # What asyncio calls.
+
+    def _read(self) -> None:
+        while self._wire.unread and self._end is None:
+            try:
+                code = self._client.loop_read()
+            except Exception as error:  # noqa: BLE001  # hostile bytes make paho raise whatever it likes
+                self._lose(LinkDown(LINK, f"the broker sent something that is not MQTT ({error})"))
+                return
+            if code != paho.MQTT_ERR_SUCCESS:
+                break
+        self._settle_answered()
+
+    def _write(self) -> None:
+        self._client.loop_write()
+        self._wire.flush()
+
+    def _tick(self) -> None:
+        if self._end is not None:
+            return
+        self._loop.call_later(_TICK_S, self._tick)
+        self._client.loop_misc()  # pings, and their missing answers
+        oldest = next(iter(self._sent), None)
+        now_s = self._loop.time()
+        if oldest is None or oldest != self._oldest:
+            self._oldest, self._oldest_since_s = oldest, now_s
+        elif now_s - self._oldest_since_s >= STALL_S:
+            self._lose(LinkDown(LINK, f"broker does not acknowledge: nothing for {STALL_S:.0f} s"))
+
+    def _close(self, error: Exception | None) -> None:
+        if isinstance(error, ssl.SSLError):
+            self._lose(explain(error, self._settings))
+        elif self._accepted.is_set():
+            self._lose(_Dropped(LINK, "the broker closed the connection without a reason"))
+        else:
+            self._lose(_Silence(LINK, "the broker closed the connection instead of answering CONNECT"))
+        self._closed.set()
+
+    # What paho calls: take note, raise nothing.
+
+    def _hear_connack(
+        self, _client: paho.Client, _data: object, _flags: object, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._lose_by_code(code.value)
+            return
+        self.receive_maximum = getattr(properties, "ReceiveMaximum", self.receive_maximum)
+        self._window = max(1, min(self._settings.window, self.receive_maximum))
+        self._packet_max = getattr(properties, "MaximumPacketSize", None)
+        self._accepted.set()
+
+    def _hear_puback(self, identifier: int, code: int) -> None:
+        self._answered.append((identifier, code))
+
+    def _hear_disconnect(
+        self,
+        _client: paho.Client,
+        _data: object,
+        flags: paho.DisconnectFlags,
+        code: ReasonCode,
+        _properties: object,
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self._lose_by_code(code.value)
+        elif code.value == 0x8D:
+            self._lose(LinkDown(LINK, "the broker does not answer pings"))
+        elif code.is_failure:
+            self._lose(LinkDown(LINK, "the broker sent something that is not MQTT"))
+
+    def _hear_unsent(self, _client: paho.Client, _data: object, _wire: object) -> None:
+        self._loop.call_soon(self._write)
+
+    # What follows from it.
+
+    def _settle_answered(self) -> None:
+        answered, self._answered = self._answered, []
+        for identifier, code in answered:
+            sent = self._sent.pop(identifier, None)
+            if sent is not None:
+                sent.done(answers.answer_to_publish(code, retain=sent.retain))
+        self._room.set()
+
+    def _lose_by_code(self, code: int) -> None:
+        reason = answers.end_of_link(LINK, code, client_id=self._client_id, protocol=self.protocol)
+        if code == answers.UNSUPPORTED_VERSION:
+            reason = _Unspoken(LINK, reason.reason)
+        self._lose(reason)
+
+    def _lose(self, reason: LinkDown) -> None:
+        """The first reason counts. Everything unanswered goes back to whoever asked."""
+        if self._end is not None:
+            return
+        self._end = reason
+        self._loop.call_soon(self._give_back)
+        for waiting in (self._accepted, self._room, self._ended):
+            waiting.set()
+
+    def _give_back(self) -> None:
+        self._settle_answered()
+        self._wire.abort()
+        while self._sent:
+            _, sent = self._sent.popitem(last=False)
+            sent.done(answers.LINK_LOST)
+
+
+def _publish_size(topic: str, payload: bytes) -> int:
+    """Bytes of a PUBLISH packet of MQTT 5 without properties (MQTT 5, 3.3).
+
+    >>> _publish_size("a/b", b"x" * 100)
+    110
+    """
+    rest = 2 + len(topic.encode()) + 2 + 1 + len(payload)
+    return 1 + max(1, -(-rest.bit_length() // 7)) + rest
+
+
+class MqttLink:
+    """The link to the broker, for the supervisor to keep. `services` run side by side on each connection.
+
+    `offline` is a topic and a document: the broker publishes it retained when the link breaks (Last Will),
+    the link itself before it is stopped. The password is a string, read by the caller.
+    """
+
+    name: Final = LINK
+
+    def __init__(
+        self,
+        settings: Mqtt,
+        *,
+        client_id: str,
+        password: str | None,
+        offline: tuple[str, bytes],
+        services: Sequence[Callable[[Connection], Awaitable[None]]],
+    ) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._password = password
+        self._offline = offline
+        self._services = tuple(services)
+        self._protocol: Version | None = None if settings.protocol == "auto" else settings.protocol
+        self._drops = 0  # short connections in a row that the broker dropped
+        self.connection: Connection | None = None
+
+    async def run(self, up: Callable[[], None]) -> None:
+        """Connect, `up()`, serve until the connection is lost (raises) or this is cancelled (says goodbye)."""
+        connection = await self._connect()
+        start_s = asyncio.get_running_loop().time()
+        try:
+            self.connection = connection
+            up()
+            await self._serve(connection)
+        except _Dropped as dropped:
+            raise self._suspect_clone(dropped, asyncio.get_running_loop().time() - start_s) from dropped
+        except asyncio.CancelledError:
+            await connection.close(self._offline)
+            raise
+        finally:
+            self.connection = None
+            await connection.abort()
+
+    async def _serve(self, connection: Connection) -> None:
+        """Raises what ends the connection or a service first."""
+        works = [connection.lost(), *(service(connection) for service in self._services)]
+        tasks = [asyncio.ensure_future(work) for work in works]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _suspect_clone(self, dropped: _Dropped, lasted_s: float) -> LinkDown:
+        """Name what MQTT 3.1.1 cannot say and Mosquitto 2.0 does not: two clients take turns."""
+        self._drops = self._drops + 1 if lasted_s < SOON_S else 0
+        if self._drops < 2:
+            return dropped
+        question = f"does another client use the client id '{self._client_id}'? Give each its own mqtt.client_id"
+        return LinkDown(LINK, f"{dropped.reason}, soon after accepting it, {self._drops} times now: {question}")
+
+    async def _connect(self) -> Connection:
+        """MQTT 5, or 3.1.1 for a broker that has nothing newer; that is remembered.
+
+        A broker that says so is believed. One that just closes the connection may as well be starting up:
+        it lacks MQTT 5 if it then accepts 3.1.1 and closes on 5 once more.
+        """
+        if self._protocol is not None:
+            return await self._dial(self._protocol)
+        try:
+            return await self._dial("5")
+        except _Unspoken:
+            pass
+        except _Silence:
+            await (await self._dial("3.1.1")).close()
+            with contextlib.suppress(_Silence):
+                return await self._dial("5")
+        self._protocol = "3.1.1"
+        return await self._dial("3.1.1")
+
+    async def _dial(self, protocol: Version) -> Connection:
+        connection = Connection(
+            self._settings,
+            protocol,
+            client_id=self._client_id,
+            password=self._password,
+            offline=self._offline,
+        )
+        await connection.open()
+        return connection

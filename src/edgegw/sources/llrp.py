@@ -1,0 +1,235 @@
+"""One LLRP reader over TCP: the thin shell around `edgegw.core.llrp.session`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Protocol
+
+from edgegw.core.counters import Counters
+from edgegw.core.llrp import session as conversation
+from edgegw.core.llrp.clock import ReaderClock
+from edgegw.core.llrp.messages import Capabilities, ReaderEvent
+from edgegw.core.llrp.report import TagEntry
+from edgegw.core.llrp.rospec import ReaderSettings
+from edgegw.core.llrp.session import Event, Output, Phase, Reading, Session, Stamp, Tags
+from edgegw.core.model import TagRead
+from edgegw.errors import LinkDown
+from edgegw.sources.sllurp_codec import SllurpCodec
+
+CONNECT_S = 5.0
+WRITE_S = 5.0
+LEAVE_S = 4.0
+CHUNK_BYTES = 1 << 16
+
+
+class TagSink(Protocol):
+    """Who takes tag reads."""
+
+    def tags(self, reads: list[TagRead]) -> None: ...
+
+    async def room(self) -> None:
+        """Returns when more reads may come: the journal's back-pressure, passed on to the reader by TCP."""
+
+
+class ReaderWatch(Protocol):
+    """Who cares how readers feel."""
+
+    def reading(self, reader: str, capabilities: Capabilities, missing: tuple[str, ...]) -> None: ...
+
+    def reader_event(self, reader: str, event: ReaderEvent) -> None: ...
+
+
+class LlrpLink:
+    """`supervise.Link` of one reader. Cancellation leaves the reader clean: no ROSpec, connection closed."""
+
+    def __init__(
+        self,
+        settings: ReaderSettings,
+        address: tuple[str, int],
+        tls: ssl.SSLContext | None,
+        server_name: str | None,
+        sink: TagSink,
+        watch: ReaderWatch,
+        counters: Counters,
+        now: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._address = address
+        self._tls = tls
+        self._server_name = server_name
+        self._sink = sink
+        self._watch = watch
+        self._counters = counters
+        self._now = now
+        self._utc = ReaderClock()
+        self._uptime = ReaderClock()
+
+    @property
+    def name(self) -> str:
+        return self._settings.name
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Gateway time minus reader time; None until measured."""
+        return self._utc.offset_s if self._utc.offset_s is not None else self._uptime.offset_s
+
+    async def run(self, up: Callable[[], None]) -> None:
+        reader, writer = await self._connect()
+        session = Session(self._settings, SllurpCodec(), self._counters, self._now())
+        self._utc.reset()
+        self._uptime.reset()
+        try:
+            await self._serve(session, reader, writer, up)
+        except asyncio.CancelledError:
+            await self._leave(session, reader, writer)
+            raise
+        except OSError as error:
+            raise LinkDown(self.name, f"the connection broke: {error}") from None
+        finally:
+            writer.transport.abort()
+
+    # ------------------------------------------------------------ connection
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        host, port = self._address
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                reader, writer = await asyncio.open_connection(
+                    host,
+                    port,
+                    ssl=self._tls,
+                    server_hostname=(self._server_name or host) if self._tls else None,
+                )
+        except (OSError, TimeoutError) as error:
+            raise LinkDown(self.name, f"{host}:{port}: {_why_not_connected(error)}") from None
+        _tune(writer.get_extra_info("socket"))
+        return reader, writer
+
+    async def _serve(
+        self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, up: Callable[[], None]
+    ) -> None:
+        while session.phase is not Phase.CLOSED:
+            for output in await self._exchange(session, reader, writer):
+                self._take(output, up)
+            await self._sink.room()
+
+    async def _exchange(
+        self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> list[Output]:
+        """Wait for bytes or the session's deadline, whichever is first; send what the session has to say."""
+        try:
+            async with asyncio.timeout(max(0.0, session.deadline - self._now())):
+                data = await reader.read(CHUNK_BYTES)
+        except TimeoutError:
+            outputs = session.tick(self._now())
+        else:
+            if not data:
+                raise LinkDown(self.name, _why_closed(session.phase))
+            outputs = session.receive(data, self._now())
+            if self._now() >= session.deadline:  # a reader that talks all the time must keep its deadlines too
+                outputs += session.tick(self._now())
+        if answer := session.outgoing():
+            writer.write(answer)
+            await self._drain(writer)
+        return outputs
+
+    async def _drain(self, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(WRITE_S):
+                await writer.drain()
+        except TimeoutError:
+            raise LinkDown(self.name, f"the reader takes no data for {WRITE_S:g} s") from None
+
+    async def _leave(self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Stop and delete the ROSpec and say goodbye, within LEAVE_S; reads that still arrive are taken."""
+        session.stop(self._now())
+        writer.write(session.outgoing())
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                while session.phase is not Phase.CLOSED:
+                    for output in await self._exchange(session, reader, writer):
+                        self._take(output, _nothing)
+        except (LinkDown, OSError, TimeoutError):
+            self._counters.add(self.name, "left_unclean")
+
+    # ------------------------------------------------------------ what the reader says
+
+    def _take(self, output: Output, up: Callable[[], None]) -> None:
+        match output:
+            case Tags(entries):
+                self._sink.tags(self._reads(entries))
+            case Stamp(utc_us, uptime_us):
+                if utc_us is not None:
+                    self._utc.correct(utc_us / 1e6, self._now())
+                elif uptime_us is not None:
+                    self._uptime.correct(uptime_us / 1e6, self._now())
+            case Event(event):
+                self._watch.reader_event(self.name, event)
+            case Reading(capabilities, missing):
+                up()
+                self._watch.reading(self.name, capabilities, missing)
+
+    def _reads(self, entries: list[TagEntry]) -> list[TagRead]:
+        arrival = self._now()
+        reads = [self._read(entry, arrival) for entry in entries if entry.epc_bits]
+        self._counters.add(self.name, "reads", len(entries))
+        if len(reads) < len(entries):
+            self._counters.add(self.name, "empty_epc", len(entries) - len(reads))
+        return reads
+
+    def _read(self, entry: TagEntry, arrival: float) -> TagRead:
+        """LastSeen is the read's time: FirstSeen stands still on readers that accumulate over reports."""
+        utc_us = entry.last_utc_us if entry.last_utc_us is not None else entry.first_utc_us
+        uptime_us = entry.last_uptime_us if entry.last_uptime_us is not None else entry.first_uptime_us
+        if utc_us is not None:
+            reader_t: float | None = utc_us / 1e6
+            t = self._utc.correct(utc_us / 1e6, arrival)
+        elif uptime_us is not None:
+            reader_t = uptime_us / 1e6
+            t = self._uptime.correct(uptime_us / 1e6, arrival)
+        else:
+            reader_t, t = None, arrival
+        late = arrival - t > self._settings.late_after_s
+        if late:
+            self._counters.add(self.name, "late_reads")
+        return TagRead(self.name, entry.antenna, entry.epc, entry.epc_bits, t, entry.rssi_dbm, entry.pc, reader_t, late)
+
+
+def _nothing() -> None:
+    """`up` while leaving."""
+
+
+def _why_not_connected(error: OSError | TimeoutError) -> str:
+    match error:
+        case ConnectionRefusedError():
+            return (
+                "connection refused: is the reader's LLRP service on? "
+                "(Impinj firmware from 8.2 ships with its IoT interface instead)"
+            )
+        case TimeoutError():
+            return f"no answer within {CONNECT_S:g} s: check address, cable and power"
+        case ssl.SSLCertVerificationError():
+            return f"the reader's certificate is not trusted: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS failed: {error.reason or error}"
+        case socket.gaierror():
+            return "this name is not known to the DNS"
+        case _:
+            return error.strerror or str(error)
+
+
+def _why_closed(phase: conversation.Phase) -> str:
+    if phase is Phase.GREETING:
+        return "the reader closed the connection without a greeting: another client may hold it"
+    return "the reader closed the connection"
+
+
+def _tune(sock: socket.socket) -> None:
+    """Notice dead peers below the protocol too; send small requests at once."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000)

@@ -1,0 +1,1 @@
+"""The tests of edgegw and of its simulators."""

@@ -1,0 +1,1 @@
+"""Tests of the sources on real ptys and real sockets."""
