@@ -78,9 +78,9 @@ class Health:
     def link(self, state: LinkState) -> None:
         """A link changed. One log line per change that a person may have to act on."""
         before = self._links.get(state.link)
-        self._links[state.link] = state
         if state.status == "connecting" and before is not None:
-            return
+            return  # between two tries the reason why it is down is what a person wants to see
+        self._links[state.link] = state
         if before is None or (before.status, before.reason) != (state.status, state.reason):
             level = log.warning if state.status in ("down", "refused") else log.info
             level("link", link=state.link, status=state.status, **({"reason": state.reason} if state.reason else {}))

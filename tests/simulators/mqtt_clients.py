@@ -14,7 +14,6 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
-
 from simulators.mqtt_broker.packets import MQTT_5, Connack, Connect, Packet, decode, encode
 from simulators.mqtt_broker.wire import take_frames
 
@@ -26,10 +25,14 @@ def paho_properties(packet: int, **values: Any) -> Properties | None:
     """paho's properties for a packet type, e.g. `paho_properties(PacketTypes.CONNECT, ReceiveMaximum=3)`."""
     if not values:
         return None
-    properties = Properties(packet)
+    properties = Properties(packet)  # type: ignore[no-untyped-call]  # paho annotates all but this
     for name, value in values.items():
         setattr(properties, name, value)
     return properties
+
+
+def _send_at_once(_client: Client, _data: object, sock: Any) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class PahoClient:
@@ -66,6 +69,7 @@ class PahoClient:
         client.on_subscribe = lambda _c, _d, _mid, reasons, _p: self._subacks.put(reasons)
         client.on_unsubscribe = lambda _c, _d, _mid, reasons, _p: self._subacks.put(reasons)
         client.on_publish = lambda _c, _d, mid, reason, _p: self._pubacks.put((mid, reason))
+        client.on_socket_open = _send_at_once
         if will is not None:
             client.will_set(**will)
         options: dict[str, Any] = {}

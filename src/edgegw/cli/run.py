@@ -23,11 +23,11 @@ def run(path: Path) -> None:
     Readers are left clean and the journal is flushed within 10 seconds. A configuration with faults is refused
     with all of them (exit 78); look at it first with `edgegw check`.
     """
-    config, warnings = load_with_warnings(path)
-    configure_log(config.log)
-    for warning in warnings:
+    loaded = load_with_warnings(path)
+    configure_log(loaded.config.log)
+    for warning in loaded.warnings:
         structlog.get_logger("edgegw").warning("configuration", warning=str(warning))
-    asyncio.run(app.run(config))
+    asyncio.run(app.run(loaded.config))
 
 
 def configure_log(settings: Log) -> None:

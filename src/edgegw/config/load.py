@@ -8,6 +8,7 @@ again, so that one fault hides no other. `crosscheck` then looks at what the par
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterable
 from collections.abc import Mapping as AnyMapping
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple, cast
 from pydantic import ValidationError
 
 from edgegw.config import crosscheck, explain, schema
+from edgegw.config.crosscheck import Finding
 from edgegw.config.model import BRANCHES, Config
 from edgegw.config.suggest import closest
 from edgegw.config.tree import Mapping, Node, Place, Scalar, Sequence, Spot, child_label, item_label, locate, plain
@@ -28,10 +30,11 @@ MAX_FAULTS = 200
 
 
 class Loaded(NamedTuple):
-    """A configuration without faults. The warnings are in the order of the file."""
+    """A configuration without faults. The warnings are in the order of the file, `root` is what it says where."""
 
     config: Config
     warnings: tuple[Fault, ...]
+    root: Mapping
 
 
 def load(path: Path) -> Config:
@@ -74,12 +77,21 @@ def parse(source: bytes | str, name: str, folder: Path | None = None) -> Loaded:
         faults += [*examination.faults, *(_fault(name, *finding) for finding in between)]
     if reading.root is None or config is None or faults:
         raise ConfigError(_tidy(faults, name))
-    doubts = [_fault(name, *finding) for finding in crosscheck.warnings(config, reading.root)]
-    return Loaded(config, tuple(_tidy(doubts, name)))
+    return Loaded(config, as_faults(crosscheck.warnings(config, reading.root), name), reading.root)
+
+
+def as_faults(findings: Iterable[Finding], name: str) -> tuple[Fault, ...]:
+    """The findings about a file of that name, in its order."""
+    return tuple(_tidy([_fault(name, *finding) for finding in findings], name))
 
 
 def _fault(name: str, place: Place, key: str, problem: str, hint: str) -> Fault:
-    return Fault(name, *place, key, problem, hint)
+    return Fault(name, *place, printable(key), printable(problem), printable(hint))
+
+
+def printable(text: str) -> str:
+    """Without the control characters of a hostile file, which would act on the terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _tidy(faults: list[Fault], name: str) -> list[Fault]:

@@ -311,5 +311,5 @@ class Journal:
 
 def _new_epoch(t: float) -> str:
     """A ULID (github.com/ulid/spec): 48 bits of milliseconds and 80 random ones as 26 Crockford digits."""
-    value = int(t * 1000) << 80 | int.from_bytes(os.urandom(10))
+    value = round(t * 1000) << 80 | int.from_bytes(os.urandom(10))
     return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))

@@ -64,3 +64,19 @@ def read_string_6(bits: Bits, longest: int) -> str:
         if len(chars) > longest:
             raise Illegal(f"the text is longer than {longest} characters (TDS 14.4.8)")
     return "".join(chars)
+
+
+class Writer:
+    """Appends bit fields to a number; the other side of `Bits`."""
+
+    __slots__ = ("size", "value")
+
+    def __init__(self) -> None:
+        self.value = 0
+        self.size = 0
+
+    def put(self, value: int, size: int) -> None:
+        if value >> size:
+            raise Illegal(f"{value} does not fit {size} bits")
+        self.value = self.value << size | value
+        self.size += size

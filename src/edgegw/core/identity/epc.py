@@ -17,6 +17,7 @@ from edgegw.core.identity import epc_tables as tables
 from edgegw.core.identity.alphabets import escape_urn
 from edgegw.core.identity.bits import Bits, Illegal, read_string_6, read_string_7
 from edgegw.core.identity.digits import percent_encode, with_check_digit
+from edgegw.core.identity.epc_plus import PLUS_SCHEMES, PlusScheme, decode_plus
 from edgegw.core.identity.value import Identity, Kind, Pairs, refuse
 
 HOST = "https://id.gs1.org"
@@ -377,3 +378,10 @@ SCHEMES: dict[int, Scheme] = {  # EPC headers (TDS 14.2)
     0x40: Scheme("itip-110", 110, _itip_110),
     0x41: Scheme("itip-212", 212, _itip_212),
 }
+
+
+def _plus(scheme: PlusScheme) -> Scheme:
+    return Scheme(scheme.name, 0, None, lambda bits: decode_plus(scheme, bits))
+
+
+SCHEMES |= {header: _plus(scheme) for header, scheme in PLUS_SCHEMES.items()}

@@ -1,0 +1,215 @@
+"""`edgegw check`: is this configuration right, and what would the gateway do with it?"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from edgegw.config import surroundings
+from edgegw.config.load import Loaded, as_faults, load_with_warnings, printable, read_source
+from edgegw.config.model import Config, Door, Reader, Scanner, Station
+from edgegw.config.yaml_text import LINE_BREAK
+from edgegw.core.event import Origin
+from edgegw.errors import ConfigError, Fault
+
+EVENTS = ("movement", "observation", "unidentified")
+LONGEST_LINE = 110
+
+
+class Report(NamedTuple):
+    """What is said about a file. `loaded` is None when it has faults."""
+
+    file: Path
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+    note: str
+    loaded: Loaded | None
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("-c", "--config", "named", type=click.Path(path_type=Path), help="The same as FILE.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    help="text for people, json for programs, github for annotations in a pull request.",
+)
+@click.option("--deny-warnings", is_flag=True, help="Exit 78 for warnings, too.")
+@click.option("--file-only", is_flag=True, help="Do not look at this machine (files, ports, folders).")
+@click.pass_context
+def check(
+    ctx: click.Context, file: Path | None, named: Path | None, form: str, deny_warnings: bool, file_only: bool
+) -> None:
+    """Check the configuration FILE without starting anything.
+
+    Every fault is shown at once, each with its line and what to do about it. A good file is told back as a
+    description of the dock, with the topics on which its events will appear.
+
+    \b
+    Exit codes: 0 the gateway would start; 78 the file must be edited first.
+    \b
+    Examples:
+      edgegw check config/minimal.yaml
+      edgegw check --deny-warnings --file-only --format github site.yaml
+    """
+    path = file or named
+    if path is None or (file and named):
+        raise click.UsageError("name one configuration file, such as: edgegw check /etc/edgegw/edgegw.yaml")
+    report = examine(path, file_only=file_only)
+    click.echo(_FORMS[form](report))
+    if report.faults or (deny_warnings and report.warnings):
+        ctx.exit(os.EX_CONFIG)
+
+
+def examine(file: Path, *, file_only: bool = False) -> Report:
+    """Look at the file and, unless told not to, at what it names on this machine."""
+    try:
+        loaded = load_with_warnings(file)
+    except ConfigError as error:
+        return Report(file, error.faults, (), "", None)
+    if file_only:
+        return Report(file, (), loaded.warnings, "", loaded)
+    around = as_faults(surroundings.warnings(loaded.config, loaded.root), str(file))
+    warnings = sorted(loaded.warnings + around, key=lambda warning: (warning.line, warning.col))
+    return Report(file, (), tuple(warnings), surroundings.sqlite_note(), loaded)
+
+
+def _as_text(report: Report) -> str:
+    lines = _source_lines(report.file)
+    out = [line for fault in report.faults for line in (str(fault), *_excerpt(lines, fault))]
+    if report.loaded:
+        out += describe(report.loaded.config)
+    for warning in report.warnings:
+        out += ["", f"warning: {warning}", *_excerpt(lines, warning)]
+    if report.note:
+        out += ["", f"note: {report.note}"]
+    return "\n".join([*out, "", _verdict(report)])
+
+
+def _verdict(report: Report) -> str:
+    if report.faults:
+        return f"{_count(len(report.faults), 'fault')}: edgegw would not start with this file."
+    return f"{report.file} is good: no faults, {_count(len(report.warnings), 'warning')}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def _source_lines(file: Path) -> list[str]:
+    try:
+        return LINE_BREAK.split(read_source(file).decode("utf-8-sig", "replace"))
+    except ConfigError:
+        return []
+
+
+def _excerpt(lines: list[str], fault: Fault) -> Iterator[str]:
+    """The line of a fault with a caret under its column."""
+    if not 0 < fault.line <= len(lines):
+        return
+    start = max(0, fault.col - LONGEST_LINE + 20)
+    shown = printable(lines[fault.line - 1].replace("\t", " "))[start : start + LONGEST_LINE]
+    yield f"{fault.line:6} | {shown}"
+    yield f"       | {' ' * (fault.col - 1 - start)}^"
+
+
+def _as_json(report: Report) -> str:
+    config = report.loaded.config if report.loaded else None
+    document = {
+        "file": str(report.file),
+        "good": not report.faults,
+        "faults": [_as_object(fault) for fault in report.faults],
+        "warnings": [_as_object(warning) for warning in report.warnings],
+        "notes": [report.note] if report.note else [],
+        "topics": topics(config) if config else [],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _as_object(fault: Fault) -> dict[str, Any]:
+    """Line and column are 0 when the fault is the file as a whole."""
+    return {
+        "line": fault.line,
+        "column": fault.col,
+        "key": fault.key,
+        "problem": fault.problem,
+        "hint": fault.hint,
+        "text": str(fault),
+    }
+
+
+def _as_github(report: Report) -> str:
+    """Workflow commands, one per line; what separates their parts must be escaped."""
+    annotations = [("error", fault) for fault in report.faults]
+    annotations += [("warning", warning) for warning in report.warnings]
+    return "\n".join([_annotation(kind, fault) for kind, fault in annotations] or [_verdict(report)])
+
+
+def _annotation(kind: str, fault: Fault) -> str:
+    file = _escaped(fault.path).replace(":", "%3A").replace(",", "%2C")
+    place = f",line={fault.line},col={fault.col}" if fault.line else ""
+    key = f"{fault.key}: " if fault.key else ""
+    hint = f" - {fault.hint}" if fault.hint else ""
+    return f"::{kind} file={file}{place}::{_escaped(f'{key}{fault.problem}{hint}')}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+_FORMS = {"text": _as_text, "json": _as_json, "github": _as_github}
+
+
+def describe(config: Config) -> list[str]:
+    """The dock in words, one line for each thing at it."""
+    user = f" as {config.mqtt.username}" if config.mqtt.username else ""
+    security = " with TLS" if config.mqtt.tls else ""
+    return [
+        f"{config.gateway} at {config.site}",
+        *map(_door, config.doors),
+        *(_station(station, config.scanners) for station in config.stations),
+        *map(_reader, config.readers),
+        *map(_scanner, config.scanners),
+        f"  broker {_address(config.mqtt.host, config.mqtt.effective_port)}{security}{user}",
+        *(f"    topic {topic}" for topic in topics(config)),
+        f"  journal {config.journal.path}",
+    ]
+
+
+def topics(config: Config) -> list[str]:
+    """Where central systems will find the events and the state of this gateway."""
+    base = Origin(config.mqtt.prefix, config.site, config.gateway).base
+    return [*(f"{base}/evt/{event}" for event in EVENTS), f"{base}/status"]
+
+
+def _door(door: Door) -> str:
+    sides = f"inside {' '.join(door.sides.inside)} | outside {' '.join(door.sides.outside)}"
+    return f"  {door.name}: {sides}, from {door.places.outside} to {door.places.inside} and back"
+
+
+def _station(station: Station, scanners: tuple[Scanner, ...]) -> str:
+    fed = [*station.antennas, *(scanner.name for scanner in scanners if scanner.station == station.name)]
+    return f"  {station.name}: {' '.join(fed) or 'nothing reads here'}"
+
+
+def _reader(reader: Reader) -> str:
+    power = "power as set there" if reader.power_dbm is None else f"{reader.power_dbm:g} dBm"
+    session = "session as set there" if reader.session is None else f"session {reader.session}"
+    security = " with TLS" if reader.tls else ""
+    return f"  reader {reader.name}: {_address(reader.host, reader.effective_port)}{security}, {power}, {session}"
+
+
+def _scanner(scanner: Scanner) -> str:
+    way = next(way for way in ("port", "usb", "connect", "listen") if getattr(scanner, way) is not None)
+    return f"  scanner {scanner.name}: {way} {getattr(scanner, way)}, for {scanner.station}"
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,199 @@
+"""Full disks and held locks: kept, told, and over without a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from edgegw.core.counters import Counters
+from edgegw.errors import StoreFailed
+from edgegw.store import journal as journal_module
+from edgegw.store.journal import ROOM_GROUPS, Journal
+from tests.store.support import add, opened, pending_seqs, writing
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "RETRY_S", 0.05)
+
+
+@contextlib.contextmanager
+def file_size_limit(limit_bytes: int) -> Iterator[None]:
+    """No file of this process grows beyond the limit: a full disk that needs no root."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def until_failing(journal: Journal) -> str:
+    """Fill the journal until a commit fails; the sentence of `failing`."""
+    async with asyncio.timeout(30):
+        while journal.failing is None:
+            for _ in range(50):
+                add(journal, "x" * 1000)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(journal.room(), 0.1)
+    return journal.failing
+
+
+async def until_written(journal: Journal) -> None:
+    async with asyncio.timeout(30):
+        await journal.wait_committed(journal._next_seq - 2)
+    assert journal.failing is None
+
+
+async def expect_whole(path: Path, events: int) -> None:
+    async with opened(path) as journal:
+        assert await pending_seqs(journal) == list(range(1, events + 1))
+        assert await journal._connection.read("PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_a_full_disk_holds_the_sources_back_and_recovers_without_restart(path: Path) -> None:
+    counters = Counters()
+    async with opened(path, counters=counters, commit_ms=1, commit_rows=100) as journal, writing(journal):
+        with file_size_limit(1_000_000):
+            reason = await until_failing(journal)
+            assert "SQLITE_FULL" in reason or "SQLITE_IOERR" in reason  # Linux says EFBIG, not ENOSPC, here
+            committed = journal.last_seq
+            while len(journal._open) + len(journal._writing) < ROOM_GROUPS * 100:
+                add(journal)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(journal.room(), 0.3)
+            assert journal.last_seq == committed
+            assert await pending_seqs(journal) == list(range(1, committed + 1))  # the backlog still drains
+            assert counters.get("journal", "failed_commits") > 1
+        await until_written(journal)
+        await asyncio.wait_for(journal.room(), 5)
+        events = add(journal)
+    await expect_whole(path, events)
+
+
+async def test_history_goes_first_when_the_disk_is_full(tmp_path: Path) -> None:
+    """Delivered events that could be kept make room for new ones, on a disk that stays full."""
+    mount = tmp_path / "small"
+    mount.mkdir()
+    with small_disk(mount, "6m"):
+        path = mount / "journal.db"
+        counters = Counters()
+        async with opened(path, counters=counters, commit_ms=1, commit_rows=100) as journal, writing(journal):
+            async with asyncio.timeout(60):
+                for _ in range(20_000):
+                    await journal.room()
+                    journal.mark_published(add(journal, "x" * 1000))
+            await journal.flush()
+            assert journal.last_seq == 20_000
+        assert counters.get("journal", "failed_commits") > 0
+        assert counters.get("journal", "events_forgotten") > 10_000
+
+
+@contextlib.contextmanager
+def small_disk(mount: Path, size: str) -> Iterator[None]:
+    """A tmpfs, where the tests may mount one."""
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(mount)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(mount)], check=True)
+
+
+async def test_no_space_left_on_device(tmp_path: Path) -> None:
+    mount = tmp_path / "small"
+    mount.mkdir()
+    with small_disk(mount, "4m"):
+        ballast = mount / "ballast"
+        ballast.write_bytes(bytes(2_000_000))
+        path = mount / "journal.db"
+        async with opened(path, commit_ms=1, commit_rows=100) as journal, writing(journal):
+            assert "the disk is full" in await until_failing(journal)
+            ballast.unlink()
+            await until_written(journal)
+            events = add(journal)
+        await expect_whole(path, events)
+
+
+async def test_a_lock_held_by_another_program_is_named_and_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgegw.store.opening.BUSY_S", 0.02)
+    async with opened(path) as journal, writing(journal):
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            add(journal)
+            async with asyncio.timeout(5):
+                while journal.failing is None:
+                    await asyncio.sleep(0.01)
+            assert "another program holds the file locked" in journal.failing
+            other.execute("ROLLBACK")
+            await until_written(journal)
+        assert add(journal) == 2
+    await expect_whole(path, 2)
+
+
+async def test_closing_says_what_could_not_be_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgegw.store.opening.BUSY_S", 0.02)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        with pytest.raises(StoreFailed, match="2 rows not written: another program"):
+            async with opened(path) as journal:
+                other.execute("BEGIN IMMEDIATE")
+                add(journal)
+                journal.put_state("door-1", "a", "{}")
+        other.execute("ROLLBACK")
+    async with opened(path) as journal:
+        assert add(journal) == 1  # its number was never used
+
+
+async def test_a_failed_group_is_tried_again_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is collected meanwhile follows in the next transaction; numbers neither jump nor repeat."""
+    monkeypatch.setattr("edgegw.store.opening.BUSY_S", 0.02)
+    async with opened(path) as journal:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            for attempt in range(5):
+                other.execute("BEGIN IMMEDIATE")
+                assert add(journal) == attempt + 1
+                with pytest.raises(StoreFailed):
+                    await journal.flush()
+                other.execute("ROLLBACK")
+        await journal.flush()
+        assert await pending_seqs(journal) == [1, 2, 3, 4, 5]
+
+
+async def test_a_bug_is_not_retried(path: Path) -> None:
+    with pytest.raises(sqlite3.Error, match="type 'object' is not supported|binding parameter"):
+        async with opened(path) as journal:
+            journal.put_state("door-1", "a", cast(str, object()))
+            await journal.run()
+
+
+async def test_reading_a_damaged_file_says_so(path: Path) -> None:
+    async with opened(path) as journal:
+        for _ in range(2000):
+            add(journal, "x" * 1000)
+        await journal.flush()
+        await journal._connection.read("PRAGMA wal_checkpoint(TRUNCATE)")
+        await journal._connection.read("PRAGMA shrink_memory")
+        with path.open("r+b") as file:
+            file.seek(100 * 1024)
+            file.write(os.urandom(1500 * 1024))
+        with pytest.raises(StoreFailed, match="damaged"):
+            await pending_seqs(journal)
