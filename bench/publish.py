@@ -25,7 +25,8 @@ from tests.mosquitto import find_mosquitto, free_port
 
 from edgegw.config.model import Mqtt
 from edgegw.publish.answers import Answer
-from edgegw.publish.mqtt import Connection, MqttLink
+from edgegw.publish.link import MqttLink
+from edgegw.publish.mqtt import Connection
 
 WINDOW = 100
 ROUNDS = 5

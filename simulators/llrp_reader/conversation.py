@@ -7,7 +7,7 @@
 | a request the reader refuses        | its response, the status naming parameter and field              |
 | a type that does not exist, or that only a client receives | ERROR_MESSAGE 109                         |
 | another version than negotiated     | ERROR_MESSAGE 110                                                |
-| GET_SUPPORTED_VERSION, SET_PROTOCOL_VERSION | as LLRP 1.1, 9.1: stamped version 2; once per connection |
+| GET_SUPPORTED_VERSION, SET_PROTOCOL_VERSION | stamped version 2; once per connection |
 | CLOSE_CONNECTION                    | CLOSE_CONNECTION_RESPONSE, then the end                          |
 """
 
@@ -242,8 +242,12 @@ class Conversation:
         wanted = message.number("RequestedData")
         if wanted > 11:
             raise Refusal(Status.A_OUT_OF_RANGE, f"RequestedData {wanted}: 0 to 11", field=1)
-        ids = [message.number(field) for field in ("AntennaID", "GPIPortNum", "GPOPortNum")]
-        parts = self._config_parts(*ids)
+        antenna, gpi, gpo = (message.number(field) for field in ("AntennaID", "GPIPortNum", "GPOPortNum"))
+        have = (("AntennaID", antenna, self._reader.antennas, 0), ("GPIPortNum", gpi, self._reader.make.gpis, 2))
+        for name, value, most, field in (*have, ("GPOPortNum", gpo, self._reader.make.gpos, 3)):
+            if value > most:
+                raise Refusal(Status.A_OUT_OF_RANGE, f"{name} {value}: the reader has {most}", field=field)
+        parts = self._config_parts(antenna, gpi, gpo)
         return [part for number in parts if wanted in (0, number) for part in parts[number]], {}
 
     def _config_parts(self, antenna: int, gpi: int, gpo: int) -> dict[int, list[Element]]:

@@ -81,14 +81,15 @@ class Run:
         self._spec_timers.cancel()
         self.antennas = frozenset()
 
-    def add(self, read: Read, cumulative: bool) -> None:
-        """A tag was read on one of `antennas`."""
+    def add(self, read: Read, cumulative: bool) -> bool:
+        """A tag was read on one of `antennas`. False: there was no room for it."""
         spec, rospec = self.rospec.aispecs[self._position], self.rospec
-        rospec.pile.add(read, spec.index, spec.inventory_id, cumulative)
+        kept = rospec.pile.add(read, spec.index, spec.inventory_id, cumulative)
         if rospec.report.tags and len(rospec.pile) >= rospec.report.tags:
             self._hooks.report(rospec)
         if spec.stop.seen is not None:
             self._observe(spec, read)
+        return kept
 
     def gpi(self, port: int, high: bool) -> None:
         """A GPI port changed: it may stop the AISpec or all of it."""

@@ -218,6 +218,7 @@ AccessSpecID? OpSpecID? Custom*
 289 ParameterError               ParameterType:u16 ErrorCode:u16 | FieldError? ParameterError?
 
 1023 Custom                      VendorID:u32 Subtype:u32 Data:rest
+1023/25882/21 ImpinjRequestedData             RequestedData:u32 | Custom*
 1023/25882/23 ImpinjInventorySearchMode       InventorySearchMode:u16 | Custom*
 1023/25882/26 ImpinjFixedFrequencyList        FixedFrequencyMode:u16 -:16 ChannelList:u16v | Custom*
 1023/25882/28 ImpinjLowDutyCycle              LowDutyCycleMode:u16 EmptyFieldTimeout:u16 FieldPingInterval:u16 | Custom*

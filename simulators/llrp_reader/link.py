@@ -11,7 +11,7 @@ import random
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from simulators.llrp_reader.codec import HEADER, frame, take_frames
@@ -36,11 +36,13 @@ class Host(Protocol):
 
     def sent(self, item: Item) -> None: ...
 
+    def unsent(self, items: Sequence[Item]) -> None: ...
+
     def disconnected(self, link: Link) -> None: ...
 
 
 class Link(asyncio.Protocol):
-    """A client's connection. `undecodable` input (an impossible length) ends it."""
+    """A client's connection. An impossible length in what comes ends it."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -89,6 +91,7 @@ class Link(asyncio.Protocol):
             if handle is not None:
                 handle.cancel()
         self._transport = None
+        self._host.unsent([item for _, item in (*self._queue, *self._slow) if item is not None])
         self._host.disconnected(self)
 
     # -- output -----------------------------------------------------------------------------------------------
@@ -152,12 +155,13 @@ class Link(asyncio.Protocol):
         self._flush_due = None
         queue, self._queue, self._queued_bytes = self._queue, [], 0
         out = bytearray()
-        for data, item in queue:
+        for position, (data, item) in enumerate(queue):
             out += data
             if item is not None:
                 self._host.sent(item)
             if self._after_frame(out):
                 self._write(bytes(out))
+                self._queue = queue[position + 1 :]
                 self.reset()
                 return
         self._write(bytes(out))

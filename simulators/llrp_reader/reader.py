@@ -58,9 +58,11 @@ class Reader:
         self.reads_reported = 0  # tag report entries put on the socket
         self.reads_in_reports = 0  # reads that these entries stand for
         self.reads_discarded = 0  # reads of a ROSpec that was deleted before it reported
+        self.reads_lost = 0  # reads for which there was no room
         self.reports_sent = 0
         self.keepalives_sent = 0
         self.outbox = Outbox()
+        self._overflowed = False
         self._make = PERSONALITIES[personality]
         self._run: Run | None = None
         self._keepalive = Timers()
@@ -84,6 +86,11 @@ class Reader:
     def held(self) -> int:
         """Tag entries that wait for a client."""
         return self.outbox.entries
+
+    @property
+    def reads_waiting(self) -> int:
+        """Reads not reported yet. reads_seen = reads_in_reports + reads_waiting + reads_discarded + reads_lost."""
+        return self.outbox.reads + sum(rospec.pile.reads for rospec in self.rospecs.values())
 
     @property
     def air(self) -> dict[int, Air]:
@@ -136,7 +143,8 @@ class Reader:
         word = pc_of(count) if pc is None else pc
         read = Read(raw, count, antenna, rssi_dbm, self.stamp_us(at), channel, phase, doppler_hz, word)
         self.reads_seen += 1
-        run.add(read, self.faults.cumulative_seen_count)
+        if not run.add(read, self.faults.cumulative_seen_count):
+            self.reads_lost += 1
         return True
 
     def set_antenna(self, antenna: int, connected: bool) -> None:
@@ -196,6 +204,10 @@ class Reader:
         """Hand over what is held, as far as the client takes it."""
         client = self.client
         while self.outbox and client is not None and client.wants_reports:
+            if self._overflowed:
+                self._overflowed = False
+                overflow = self.stamped(parameter("ReportBufferOverflowErrorEvent"))
+                client.deliver(Item(EVENT, encode_parameter(overflow)))
             client.deliver(self.outbox.take())
 
     def take_reports(self) -> list[Item]:
@@ -218,11 +230,12 @@ class Reader:
         yield Item(REPORT, encode_tags(entries, content, faults.uptime_only, extra), len(entries), _reads(entries))
 
     def _put(self, item: Item) -> None:
-        kept = self.outbox.put(item)
+        lost = self.outbox.put(item)
+        if lost is not None:
+            self.reads_lost += lost.reads
+            self._overflowed = True
         self.flush()
-        if not kept and item.number == REPORT:
-            self.notify(Event.EXCEPTION, "ReportBufferOverflowErrorEvent")
-        elif len(self.outbox) == WARNING_LEVEL and item.number == REPORT:
+        if len(self.outbox) == WARNING_LEVEL and item.number == REPORT:
             self.notify(Event.BUFFER_WARNING, "ReportBufferLevelWarningEvent", ReportBufferPercentageFull=80)
 
     # -- settings ---------------------------------------------------------------------------------------------
@@ -280,7 +293,7 @@ class Reader:
         self._refuse_delete_all(rospec_id)
         for rospec in self._chosen(rospec_id):
             self.disable_rospec(rospec.id)
-            self.reads_discarded += _reads(rospec.pile.take())
+            self.reads_discarded += rospec.pile.reads
             del self.rospecs[rospec.id]
 
     def start_rospec(self, rospec_id: int) -> None:

@@ -1,6 +1,6 @@
 """A ROSpec as the reader understands it: checked, its triggers and antennas as values.
 
-The three states and what moves between them (LLRP 1.1, 6.2):
+The three states and what moves between them (LLRP, reader operations):
 
     | state    | event                                      | becomes  |
     |----------|--------------------------------------------|----------|

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from simulators.llrp_reader.codec import Message, parameter
@@ -137,7 +137,8 @@ class SimReader(Reader):
             "reads_reported": self.reads_reported,
             "reads_in_reports": self.reads_in_reports,
             "reads_discarded": self.reads_discarded,
-            "reads_lost": self.outbox.reads_lost,
+            "reads_lost": self.reads_lost,
+            "reads_waiting": self.reads_waiting,
             "reports_sent": self.reports_sent,
             "held": self.held,
             "keepalives_sent": self.keepalives_sent,
@@ -216,6 +217,9 @@ class SimReader(Reader):
         self.reads_in_reports += item.reads
         self.reports_sent += item.number == REPORT
         self.changed()
+
+    def unsent(self, items: Sequence[Item]) -> None:
+        self.outbox.put_back(items)
 
     def disconnected(self, link: Link) -> None:
         talk = self._talks.pop(link, None)

@@ -171,7 +171,6 @@ class Pile:
 
     def __init__(self, rospec_id: int, content: Content) -> None:
         self.content = content
-        self.lost = 0
         self._rospec_id = rospec_id
         self._entries: dict[tuple[bytes, int, int, int, int], Entry] = {}
         self._totals: dict[bytes, int] = {}
@@ -179,8 +178,13 @@ class Pile:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def reads(self) -> int:
+        """Reads that the entries stand for."""
+        return sum(entry.seen for entry in self._entries.values())
+
     def add(self, read: Read, spec_index: int, inventory_id: int, cumulative: bool) -> bool:
-        """Put a read where it belongs. True: it opened an entry."""
+        """Put a read where it belongs. False: the pile is full, the read is lost."""
         content = self.content
         key = (
             read.epc,
@@ -195,11 +199,10 @@ class Pile:
         elif len(self._entries) < PILE_LIMIT:
             self._entries[key] = entry = Entry(read, self._rospec_id, spec_index, inventory_id)
         else:
-            self.lost += 1
             return False
         if cumulative:
             entry.count = self._totals[read.epc] = self._totals.get(read.epc, 0) + 1
-        return entry.seen == 1
+        return True
 
     def take(self) -> list[Entry]:
         """All entries, oldest first; the pile is empty afterwards."""

@@ -50,7 +50,12 @@ def read_users(ctx: click.Context, param: click.Parameter, values: tuple[str, ..
 @click.option("--freeze-after-packets", default=0, type=click.IntRange(0), help="Fall silent at packet n.")
 def main(host: str, port: int, users: Mapping[str, str] | None, **faults: Any) -> None:
     """Run a small MQTT broker, healthy unless told otherwise, until SIGINT or SIGTERM."""
-    asyncio.run(serve(Broker(host, port, Faults(**faults), users=users)))
+    try:
+        asyncio.run(serve(Broker(host, port, Faults(**faults), users=users)))
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot listen on {host}:{port}: {error.strerror} - choose another --port"
+        ) from None
 
 
 async def serve(broker: Broker) -> None:

@@ -16,8 +16,6 @@ from simulators.mqtt_broker.reasons import Reason
 from simulators.mqtt_broker.session import Limits, Message, Outgoing, Session, Subscriber, expires_at
 from simulators.mqtt_broker.topics import is_valid_filter, matches, split_share
 
-NEVER_EXPIRES = 0xFFFFFFFF  # §3.1.2.11.2
-
 
 class Opened(NamedTuple):
     """A session for a new connection. `touched` = sessions that got a will of the session it replaced."""

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from simulators.mqtt_broker.connection import Connection, Hub
+from simulators.mqtt_broker.client import Client
 from simulators.mqtt_broker.faults import Faults
+from simulators.mqtt_broker.link import Hub
 from simulators.mqtt_broker.reasons import Reason
 from simulators.mqtt_broker.router import Router
 from simulators.mqtt_broker.session import Limits, Session
@@ -59,7 +60,7 @@ class Broker:
     async def start(self) -> None:
         """Listen."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self._hub), self.host, self.port)
+        self._server = await loop.create_server(lambda: Client(self._hub), self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -67,10 +68,10 @@ class Broker:
         if self._server is None:
             return
         self._server.close()
-        for connection in list(self._hub.everyone):
-            connection.end(Reason.SERVER_SHUTTING_DOWN)
-            connection.abort()
-        if self._hub.everyone:
+        for link in list(self._hub.links):
+            link.end(Reason.SERVER_SHUTTING_DOWN)
+            link.abort()
+        if self._hub.links:
             await self._hub.nobody.wait()
         await self._server.wait_closed()
         self._hub.stop_waiting()
@@ -86,8 +87,8 @@ class Broker:
 
     def cut(self) -> None:
         """Cut every connection at once, without a word."""
-        for connection in list(self._hub.everyone):
-            connection.abort()
+        for link in list(self._hub.links):
+            link.abort()
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -30,8 +30,9 @@ class Limits:
     sessions: int = 10_000
     subscriptions: int = 1_000  # per client
     retained: int = 10_000
-    queued_messages: int = 100_000  # per client, in flight included
-    queued_bytes: int = 64 * 2**20  # per client, payloads
+    qos0_bytes: int = 4 * 2**20  # per client, payloads that wait for a slow reader
+    queued_messages: int = 100_000  # per client, QoS 1 and 2, in flight included
+    queued_bytes: int = 64 * 2**20  # per client, their payloads
     write_bytes: int = 2**20  # per connection; above it nothing more is handed to the socket
 
 
@@ -90,15 +91,16 @@ class Session:
         self._limits = limits
         self._window = 0
         self._last_id = 0
-        self._held_bytes = 0
+        self._at_once_bytes = 0
         self._at_once: deque[Outgoing] = deque()  # QoS 0 does not wait for the window
+        self._held_bytes = 0
         self._queue: deque[Outgoing] = deque()
         self._in_flight: dict[int, Outgoing] = {}
 
     @property
     def held(self) -> int:
-        """Messages that are queued or in flight."""
-        return len(self._at_once) + len(self._queue) + len(self._in_flight)
+        """Messages of QoS 1 and 2 that are queued or in flight."""
+        return len(self._queue) + len(self._in_flight)
 
     def attach(self, receive_maximum: int) -> None:
         """A connection begins that takes `receive_maximum` unacknowledged messages."""
@@ -110,32 +112,35 @@ class Session:
     def detach(self) -> None:
         """The connection is gone: QoS 0 is lost, what was in flight will be sent again."""
         self.attached = False
-        for outgoing in self._at_once:
-            self._held_bytes -= len(outgoing.message.payload)
         self._at_once.clear()
+        self._at_once_bytes = 0
         self._queue.extendleft(reversed(self._in_flight.values()))
         self._in_flight.clear()
 
     def offer(self, outgoing: Outgoing) -> None:
         """Take a message in; the newest is dropped and counted when the client holds too much already."""
         size = len(outgoing.message.payload)
-        limits = self._limits
-        is_full = self.held >= limits.queued_messages or self._held_bytes + size > limits.queued_bytes
-        if is_full or (not outgoing.qos and not self.attached):
+        if not self._has_room(outgoing.qos, size):
             self.dropped += 1
-            return
-        self._held_bytes += size
-        (self._queue if outgoing.qos else self._at_once).append(outgoing)
+        elif outgoing.qos:
+            self._queue.append(outgoing)
+            self._held_bytes += size
+        else:
+            self._at_once.append(outgoing)
+            self._at_once_bytes += size
 
     def pull(self, now: float) -> Publish | Ack | None:
         """The next packet to send: QoS 0 first, then the queue as far as the client's Receive Maximum allows."""
-        while self._at_once or (self._queue and len(self._in_flight) < self._window):
-            outgoing = (self._at_once or self._queue).popleft()
-            is_new = not outgoing.packet_id
-            if is_new and outgoing.message.expires_at <= now:
-                self._held_bytes -= len(outgoing.message.payload)
-                continue
-            return self._start(outgoing, now)
+        while self._at_once:
+            outgoing = self._at_once.popleft()
+            self._at_once_bytes -= len(outgoing.message.payload)
+            if outgoing.message.expires_at > now:
+                return _publish(outgoing, now, dup=False)
+        while self._queue and len(self._in_flight) < self._window:
+            outgoing = self._queue.popleft()
+            if outgoing.packet_id or outgoing.message.expires_at > now:
+                return self._start(outgoing, now)
+            self._held_bytes -= len(outgoing.message.payload)
         return None
 
     def on_ack(self, ack: Ack) -> Ack | None:
@@ -155,16 +160,19 @@ class Session:
         if outgoing is not None:
             self._held_bytes -= len(outgoing.message.payload)
 
+    def _has_room(self, qos: int, size: int) -> bool:
+        limits = self._limits
+        if not qos:
+            return self.attached and self._at_once_bytes + size <= limits.qos0_bytes
+        return self.held < limits.queued_messages and self._held_bytes + size <= limits.queued_bytes
+
     def _start(self, outgoing: Outgoing, now: float) -> Publish | Ack:
-        dup = bool(outgoing.packet_id)
-        if not outgoing.qos:
-            self._held_bytes -= len(outgoing.message.payload)
-            return _publish(outgoing, now, dup)
+        is_repeat = bool(outgoing.packet_id)
         outgoing.packet_id = outgoing.packet_id or self._next_id()
         self._in_flight[outgoing.packet_id] = outgoing
         if outgoing.released:
             return Ack(Kind.PUBREL, outgoing.packet_id)
-        return _publish(outgoing, now, dup)
+        return _publish(outgoing, now, is_repeat)
 
     def _next_id(self) -> int:
         # what is sent again stands in front of the queue, so ids in use are never outside `_in_flight` here

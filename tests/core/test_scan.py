@@ -193,9 +193,7 @@ def test_memory_is_bounded_by_the_cap_whatever_arrives() -> None:
 terminators = st.sampled_from(list(TERMINATORS))
 hostile = st.lists(
     st.one_of(
-        st.sampled_from(
-            [b"\r", b"\n", b"\r\n", b"\x02", b"\x03", b"\x00", b"\t", b"\x11", b"\x1d", b"P", b"S"]
-        ),
+        st.sampled_from([b"\r", b"\n", b"\r\n", b"\x02", b"\x03", b"\x00", b"\t", b"\x11", b"\x1d", b"P", b"S"]),
         st.binary(max_size=12),
         st.integers(6, 14).map(lambda n: b"x" * n),
     ),
@@ -204,9 +202,7 @@ hostile = st.lists(
 
 
 @given(terminators, hostile, st.lists(st.integers(0, 400), max_size=30))
-def test_any_chunking_gives_the_same_scans_and_counts(
-    terminator: Terminator, stream: bytes, cuts: list[int]
-) -> None:
+def test_any_chunking_gives_the_same_scans_and_counts(terminator: Terminator, stream: bytes, cuts: list[int]) -> None:
     whole, chunked = (Line(terminator, prefix="P", suffix="S", max_length=8) for _ in range(2))
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     texts = chunked.texts(*(stream[start:stop] for start, stop in pairwise(edges)))

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from edgegw.config.model import Mqtt
 from edgegw.errors import LinkDown
 from edgegw.publish.answers import Answer
-from edgegw.publish.mqtt import Connection, MqttLink
+from edgegw.publish.link import MqttLink
+from edgegw.publish.mqtt import Connection
 
 STATUS = "edgegw/v1/dc-1/gw/status"
 EVENT = "edgegw/v1/dc-1/gw/evt/movement"

@@ -249,6 +249,12 @@ async def test_receive_maximum_is_kept() -> None:
         for _ in range(30):
             await connection.room()
             connection.publish(EVENT, b"x", told.append)
+        await connection.room()
+        for _ in range(3):
+            connection.publish(EVENT, b"x", lambda _: None)
+        with pytest.raises(RuntimeError, match="without room"):
+            connection.publish(EVENT, b"x", lambda _: None)
+        await connection.abort()
     assert most == 3
     assert [answer.outcome for answer in told] == [Outcome.ACCEPTED] * 30
 
@@ -307,6 +313,7 @@ async def test_each_reason_code_has_its_outcome(code: int, outcome: Outcome, rea
         ("20 03 00 00 00 e0 00", "without a reason", False),
         ("20 03 00 00 00", "without a reason", False),
         ("20 03 00 00 00 40 01 00", "not MQTT", False),
+        ("20 03 00 00 00 32 08 00 01 61 00 01 00 78 78", "not MQTT", False),  # we have subscribed to nothing
         ("20 03 00 00 00 30 ff ff ff 7f", "not MQTT", False),
         ("20 03 00 00 00 30 ff ff ff ff 7f", "not MQTT", False),
         ("f0 02 54 50", "not MQTT", False),
@@ -322,6 +329,24 @@ async def test_each_end_has_its_sentence(end: str, sentence: str, refused: bool)
         with pytest.raises(LinkDown, match=sentence) as caught:
             await fails(make_link(mqtt(port, protocol="5")), 5)
     assert isinstance(caught.value, LinkRefused) == refused
+
+
+async def test_unanswered_ping_ends_the_link() -> None:
+    pings = 0
+
+    async def answer_one_ping(peer: Peer) -> None:
+        nonlocal pings
+        await peer.connect()
+        peer.send(CONNACK)
+        while True:
+            await peer.packet()
+            pings += 1
+            peer.send(bytes.fromhex("d0 00") if pings == 1 else b"")
+
+    async with scripted(answer_one_ping) as port:
+        with pytest.raises(LinkDown, match="does not answer pings"):
+            await fails(make_link(mqtt(port).model_copy(update={"keepalive_s": 1})))
+    assert pings == 2
 
 
 async def test_hostile_bytes_end_the_link_and_nothing_else() -> None:

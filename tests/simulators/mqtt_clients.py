@@ -122,10 +122,9 @@ class PahoClient:
 
     def die(self) -> None:
         """Vanish: the TCP connection closes without a DISCONNECT."""
+        sock: Any = self.paho.socket()
+        sock.shutdown(socket.SHUT_RDWR)
         self.paho.loop_stop()
-        sock = self.paho.socket()
-        if sock is not None:
-            sock.close()
 
     def __enter__(self) -> Self:
         self.connect()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sqlite3
 import stat
 import subprocess
@@ -33,6 +32,12 @@ def refused(path: Path, *words: str) -> Iterator[None]:
     for word in (str(path), *words):
         assert word in str(failure.value)
     assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def overwrite(path: Path, offset: int, content: bytes) -> None:
+    with open(os.open(path, os.O_RDWR | os.O_CREAT), "r+b") as file:
+        file.seek(offset)
+        file.write(content)
 
 
 def sql(path: Path, script: str) -> None:
@@ -95,14 +100,14 @@ async def test_another_programs_sqlite_file_is_refused(path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"reads.csv\n" * 500, os.urandom(8192), b"SQLite format 3\0" + b"\xff" * 5000])
 async def test_what_is_not_sqlite_is_refused(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+    overwrite(path, 0, content)
     with refused(path):
         async with opened(path):
             pass
 
 
 async def test_an_empty_file_becomes_a_journal(path: Path) -> None:
-    path.touch()
+    overwrite(path, 0, b"")
     async with opened(path) as journal:
         assert add(journal) == 1
 
@@ -111,11 +116,24 @@ async def test_a_damaged_file_is_refused_and_left_alone(path: Path) -> None:
     async with opened(path) as journal:
         for _ in range(200):
             add(journal, "x" * 500)
-    content = bytearray(path.read_bytes())
-    for page in range(20, 40):
-        content[page * 1024 : page * 1024 + 16] = b"\xff" * 16
-    path.write_bytes(content)
+    overwrite(path, 20 * 1024, b"\xff" * 16)
     with refused(path, "damaged", "move it away"):
+        async with opened(path):
+            pass
+
+
+async def test_the_events_of_a_huge_file_are_not_read_at_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgegw.store.opening.CHECK_WHOLE_BYTES", 50_000)
+    async with opened(path) as journal:
+        for _ in range(200):
+            add(journal, "x" * 500)
+    overwrite(path, 80 * 1024, b"\xff" * 1024)
+    async with opened(path) as journal:
+        assert add(journal) == 201
+    root_page = one(path, "SELECT rootpage FROM sqlite_schema WHERE name = 'state'")
+    assert isinstance(root_page, int)
+    overwrite(path, (root_page - 1) * 1024, b"\xff" * 1024)
+    with refused(path, "damaged"):
         async with opened(path):
             pass
 
@@ -174,21 +192,28 @@ asyncio.run(main())
 """
 
 
-async def test_a_second_process_is_refused_until_the_first_is_gone_even_by_kill_9(path: Path) -> None:
+@contextlib.contextmanager
+def held_by_another_process(path: Path) -> Iterator[int]:
+    """Its process id. It is killed, not closed, at the end."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", _HOLD, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as holder:
         try:
             assert holder.stdout is not None
             assert holder.stdout.readline() == b"open\n"
-            alias = path.with_name("alias.db")
-            alias.symlink_to(path)
-            for name in (path, alias):
-                with pytest.raises(StoreFailed, match=f"journal {path}: another edgegw .process {holder.pid}."):
-                    async with opened(name):
-                        pass
+            yield holder.pid
         finally:
-            holder.send_signal(signal.SIGKILL)
+            holder.kill()
+
+
+async def test_a_second_process_is_refused_until_the_first_is_gone_even_by_kill_9(path: Path) -> None:
+    alias = path.with_name("alias.db")
+    alias.symlink_to(path)
+    with held_by_another_process(path) as pid:
+        for name in (path, alias):
+            with pytest.raises(StoreFailed, match=rf"journal {path}: another edgegw .process {pid}. is using it"):
+                async with opened(name):
+                    pass
     async with opened(path) as journal:
         assert add(journal) == 1
 

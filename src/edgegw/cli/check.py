@@ -13,7 +13,7 @@ import click
 from edgegw.config import surroundings
 from edgegw.config.load import Loaded, as_faults, load_with_warnings, printable, read_source
 from edgegw.config.model import Config, Door, Reader, Scanner, Station
-from edgegw.config.yaml_text import LINE_BREAK
+from edgegw.config.syntax import LINE_BREAK
 from edgegw.core.event import Origin
 from edgegw.errors import ConfigError, Fault
 

@@ -13,20 +13,11 @@ from typing import NamedTuple
 from edgegw.config.antennas import ALL, Antenna, antenna_map, parse_antenna
 from edgegw.config.model import Config, Tls
 from edgegw.config.suggest import did_you_mean
-from edgegw.config.tree import Mapping, Path, Place, Scalar, Sequence, locate
+from edgegw.config.tree import Finding, Mapping, Path, Place, Scalar, Sequence, locate
 from edgegw.core.model import DoorSide
 
 DEVICES = ("readers", "scanners")
 READ_POINTS = ("doors", "stations")
-
-
-class Finding(NamedTuple):
-    """Something wrong or doubtful at a place of the file; `label` is its key by names."""
-
-    place: Place
-    label: str
-    problem: str
-    hint: str = ""
 
 
 class _Use(NamedTuple):

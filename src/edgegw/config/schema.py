@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from edgegw.config.model import Config
+from edgegw.config.tree import Path
 
 Schema = dict[str, Any]
 
@@ -76,15 +77,21 @@ def properties(schema: Schema) -> dict[str, Schema]:
     return {key: value for branch in branches(schema) for key, value in branch.get("properties", {}).items()}
 
 
-def at(path: tuple[str | int, ...]) -> Schema:
+def at(path: Path) -> Schema:
     """The schema of the value at a path of keys and list positions; {} where nothing is allowed."""
     schema = json_schema()
     for step in path:
         if isinstance(step, int):
-            schema = next((branch["items"] for branch in branches(schema) if "items" in branch), {})
+            about = {"description": resolve(schema).get("description", "")}
+            schema = next(({**about, **branch["items"]} for branch in branches(schema) if "items" in branch), {})
         else:
             schema = properties(schema).get(step, {})
     return resolve(schema)
+
+
+def is_required(path: Path) -> bool:
+    """Whether the mapping at the end of the way cannot be without the last key."""
+    return any(path[-1] in branch.get("required", ()) for branch in branches(at(path[:-1])))
 
 
 def text() -> str:

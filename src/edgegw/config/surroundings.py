@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from edgegw.config.crosscheck import Finding
 from edgegw.config.model import Config, Tls
-from edgegw.config.tree import Mapping, locate
+from edgegw.config.tree import Finding, Mapping, locate
 from edgegw.config.tree import Path as TreePath
 
 

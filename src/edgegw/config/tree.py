@@ -18,12 +18,24 @@ class Place(NamedTuple):
     col: int
 
 
+class Finding(NamedTuple):
+    """Something wrong or doubtful at a place of the file; `label` is its key by names."""
+
+    place: Place
+    label: str
+    problem: str
+    hint: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.label.rpartition(".")[2]
+
+
 @dataclass(slots=True, eq=False)
 class Scalar:
     place: Place
     text: str
     quoted: bool = False
-    size: int = 1
 
     @property
     def is_empty(self) -> bool:
@@ -46,13 +58,12 @@ class Duplicate(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Mapping:
-    """`size` counts the values in it, with every alias written out."""
+    """Keys and what they hold, in the order of the file."""
 
     place: Place
     entries: dict[str, Entry] = field(default_factory=dict)
     duplicates: list[Duplicate] = field(default_factory=list)
     dropped: set[str] = field(default_factory=set)
-    size: int = 1
 
     def drop(self, key: str) -> None:
         self.entries.pop(key, None)
@@ -85,7 +96,6 @@ class Sequence:
     place: Place
     items: list[Item] = field(default_factory=list)
     length: int = 0
-    size: int = 1
 
     @property
     def is_thinned(self) -> bool:

@@ -34,6 +34,8 @@ ORDER_SHARE = 0.12
 """Share of a pass that must lie between the centres of the two sides."""
 STANDING_ORDER_SHARE = 0.5
 """The same for a unit that has been standing in view: chance alone orders its two sides now and then."""
+STANDING_READS = 8
+"""Fewer reads of a unit that has been standing say nothing about an order."""
 SAVE_GROWTH = 1.125
 """An episode is saved again when its reads have grown by an eighth: after a crash it decides as before, and a
 tag that stands there for hours costs the disk less and less."""
@@ -165,6 +167,8 @@ def weigh(episode: Episode, settings: DoorSettings) -> Crossing:
     inside_t, outside_t = inside.centre_t(episode.opened_t), outside.centre_t(episode.opened_t)
     order_s = outside_t - inside_t if first == "inside" else inside_t - outside_t
     share = STANDING_ORDER_SHARE if episode.standing else ORDER_SHARE
+    if episode.standing and episode.reads < STANDING_READS:
+        return Crossing("no-order", episode.last_t)
     if order_s < max(settings.min_order_s, share * (episode.last_t - episode.first_t)):
         return Crossing("no-order", episode.last_t)
     return Crossing("crossed", (inside_t + outside_t) / 2, first)

@@ -1,4 +1,4 @@
-"""MQTT to one broker: the only module that knows paho.
+"""One MQTT connection: the only module that knows paho.
 
 asyncio does name, TCP and TLS; paho is the codec and the protocol's state, over bytes that asyncio moves. So
 nothing here blocks, no thread touches paho, and a cancelled connect leaves nothing behind. Two protected
@@ -12,14 +12,14 @@ for what is to be sent now, and what is unanswered when the connection ends goes
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.client import CONNACK, DISCONNECT, PINGRESP, PUBACK
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -35,22 +35,21 @@ Version = Literal["5", "3.1.1"]
 CONNECT_S: Final = 10.0  # for name, TCP and TLS, and again for the broker's CONNACK
 STALL_S: Final = 5.0  # without an acknowledgement of the oldest message in flight: the broker is frozen
 GOODBYE_S: Final = 2.0
-SOON_S: Final = 60.0  # a connection dropped within this is short
 _TICK_S: Final = 0.25
 _INCOMING_MAX: Final = 65_536  # bytes of one packet from the broker: it has little to tell us
 
 _PAHO_VERSION: Final = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 
 
-class _Unspoken(LinkRefused):
+class Unspoken(LinkRefused):
     """The broker says that it does not speak this version."""
 
 
-class _Silence(LinkDown):
+class Silence(LinkDown):
     """The broker closed the connection instead of answering CONNECT: some do so on a version they lack."""
 
 
-class _Dropped(LinkDown):
+class Dropped(LinkDown):
     """The broker accepted the connection and later closed it without a word."""
 
 
@@ -117,7 +116,7 @@ class _Wire(asyncio.Protocol):
 
 
 class _Client(paho.Client):
-    """paho without a socket and without an opinion about reason codes."""
+    """paho without a socket of its own, and with a narrow ear."""
 
     def __init__(self, wire: _Wire, version: Version, client_id: str, on_puback: Callable[[int, int], None]) -> None:
         super().__init__(
@@ -134,18 +133,27 @@ class _Client(paho.Client):
     def _create_socket(self) -> _Wire:
         return self._wire
 
-    def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> paho.MQTTErrorCode:
-        """Our own reading: paho's ends the link on a code that the standard lacks for PUBACK.
+    def _packet_handle(self) -> MQTTErrorCode:
+        """Take PUBACK ourselves, and nothing that we did not ask for.
 
-        Mosquitto says 0x95, packet too large. Also this is most of paho's work per message.
+        paho ends the link on a code that the standard lacks for PUBACK, and Mosquitto says one (0x95, packet
+        too large); its decoding is also half of its work per message. What is let in makes paho answer or
+        store nothing, so a hostile broker finds nothing to fill.
         """
-        packet = self._in_packet["packet"]
+        kind = self._in_packet["command"] & 0xF0
+        if kind == PUBACK:
+            return self._take_puback(self._in_packet["packet"])
+        if kind in (CONNACK, PINGRESP, DISCONNECT):
+            return super()._packet_handle()
+        return MQTTErrorCode.MQTT_ERR_PROTOCOL
+
+    def _take_puback(self, packet: bytearray) -> MQTTErrorCode:
         if len(packet) < 2:
-            return paho.MQTT_ERR_PROTOCOL
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
         identifier = int.from_bytes(packet[:2], "big")
         if self._out_messages.pop(identifier, None) is not None:
             self._on_puback(identifier, packet[2] if len(packet) > 2 else 0)
-        return paho.MQTT_ERR_SUCCESS
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
 class _Sent(NamedTuple):
@@ -254,7 +262,7 @@ class Connection:
         except ValueError:  # a wildcard in the topic, or longer than MQTT can say
             self._loop.call_soon(done, answers.IMPOSSIBLE)
             return
-        if info.rc == paho.MQTT_ERR_SUCCESS:
+        if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._sent[info.mid] = _Sent(done, retain)
         else:
             self._loop.call_soon(done, answers.LINK_LOST)
@@ -296,12 +304,7 @@ class Connection:
 
     def _read(self) -> None:
         while self._wire.unread and self._end is None:
-            try:
-                code = self._client.loop_read()
-            except Exception as error:  # noqa: BLE001  # hostile bytes make paho raise whatever it likes
-                self._lose(LinkDown(LINK, f"the broker sent something that is not MQTT ({error})"))
-                return
-            if code != paho.MQTT_ERR_SUCCESS:
+            if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 break
         self._settle_answered()
 
@@ -325,9 +328,9 @@ class Connection:
         if isinstance(error, ssl.SSLError):
             self._lose(explain(error, self._settings))
         elif self._accepted.is_set():
-            self._lose(_Dropped(LINK, "the broker closed the connection without a reason"))
+            self._lose(Dropped(LINK, "the broker closed the connection without a reason"))
         else:
-            self._lose(_Silence(LINK, "the broker closed the connection instead of answering CONNECT"))
+            self._lose(Silence(LINK, "the broker closed the connection instead of answering CONNECT"))
         self._closed.set()
 
     # What paho calls: take note, raise nothing.
@@ -377,7 +380,7 @@ class Connection:
     def _lose_by_code(self, code: int) -> None:
         reason = answers.end_of_link(LINK, code, client_id=self._client_id, protocol=self.protocol)
         if code == answers.UNSUPPORTED_VERSION:
-            reason = _Unspoken(LINK, reason.reason)
+            reason = Unspoken(LINK, reason.reason)
         self._lose(reason)
 
     def _lose(self, reason: LinkDown) -> None:
@@ -405,97 +408,3 @@ def _publish_size(topic: str, payload: bytes) -> int:
     """
     rest = 2 + len(topic.encode()) + 2 + 1 + len(payload)
     return 1 + max(1, -(-rest.bit_length() // 7)) + rest
-
-
-class MqttLink:
-    """The link to the broker, for the supervisor to keep. `services` run side by side on each connection.
-
-    `offline` is a topic and a document: the broker publishes it retained when the link breaks (Last Will),
-    the link itself before it is stopped. The password is a string, read by the caller.
-    """
-
-    name: Final = LINK
-
-    def __init__(
-        self,
-        settings: Mqtt,
-        *,
-        client_id: str,
-        password: str | None,
-        offline: tuple[str, bytes],
-        services: Sequence[Callable[[Connection], Awaitable[None]]],
-    ) -> None:
-        self._settings = settings
-        self._client_id = client_id
-        self._password = password
-        self._offline = offline
-        self._services = tuple(services)
-        self._protocol: Version | None = None if settings.protocol == "auto" else settings.protocol
-        self._drops = 0  # short connections in a row that the broker dropped
-        self.connection: Connection | None = None
-
-    async def run(self, up: Callable[[], None]) -> None:
-        """Connect, `up()`, serve until the connection is lost (raises) or this is cancelled (says goodbye)."""
-        connection = await self._connect()
-        start_s = asyncio.get_running_loop().time()
-        try:
-            self.connection = connection
-            up()
-            await self._serve(connection)
-        except _Dropped as dropped:
-            raise self._suspect_clone(dropped, asyncio.get_running_loop().time() - start_s) from dropped
-        except asyncio.CancelledError:
-            await connection.close(self._offline)
-            raise
-        finally:
-            self.connection = None
-            await connection.abort()
-
-    async def _serve(self, connection: Connection) -> None:
-        """Raises what ends the connection or a service first."""
-        works = [connection.lost(), *(service(connection) for service in self._services)]
-        tasks = [asyncio.ensure_future(work) for work in works]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _suspect_clone(self, dropped: _Dropped, lasted_s: float) -> LinkDown:
-        """Name what MQTT 3.1.1 cannot say and Mosquitto 2.0 does not: two clients take turns."""
-        self._drops = self._drops + 1 if lasted_s < SOON_S else 0
-        if self._drops < 2:
-            return dropped
-        question = f"does another client use the client id '{self._client_id}'? Give each its own mqtt.client_id"
-        return LinkDown(LINK, f"{dropped.reason}, soon after accepting it, {self._drops} times now: {question}")
-
-    async def _connect(self) -> Connection:
-        """MQTT 5, or 3.1.1 for a broker that has nothing newer; that is remembered.
-
-        A broker that says so is believed. One that just closes the connection may as well be starting up:
-        it lacks MQTT 5 if it then accepts 3.1.1 and closes on 5 once more.
-        """
-        if self._protocol is not None:
-            return await self._dial(self._protocol)
-        try:
-            return await self._dial("5")
-        except _Unspoken:
-            pass
-        except _Silence:
-            await (await self._dial("3.1.1")).close()
-            with contextlib.suppress(_Silence):
-                return await self._dial("5")
-        self._protocol = "3.1.1"
-        return await self._dial("3.1.1")
-
-    async def _dial(self, protocol: Version) -> Connection:
-        connection = Connection(
-            self._settings,
-            protocol,
-            client_id=self._client_id,
-            password=self._password,
-            offline=self._offline,
-        )
-        await connection.open()
-        return connection

@@ -10,6 +10,7 @@ wrongly is corrected here, and `tests/sources/test_sllurp_codec.py` proves every
 * The ROSpec always says when to report: every N tags.
 * GET_SUPPORTED_VERSION and SET_PROTOCOL_VERSION (LLRP 1.1) are unknown to sllurp.
 * AISpecEvent with C1G2SingulationDetails, which a reader may send at any time, cannot be decoded by sllurp.
+* A ConnectionAttemptEvent with a status that sllurp does not know is dropped by it in silence.
 * TransmitPowerValue is signed (LLRP 1.0.1, 16.2.3.4.1); sllurp reads it unsigned.
 
 This is also the last place where sllurp's dictionaries exist.
@@ -34,6 +35,7 @@ Fields = Mapping[str, Any]
 logging.getLogger("sllurp").setLevel(logging.CRITICAL)  # what it would log is a counter or an error here
 
 _U8 = Struct(">B")
+_U16 = Struct(">H")
 _AI_SPEC_EVENT = Struct(">BIH")
 _DECODED = frozenset([4, 11, 12, 13, 30, 31, 32, 33, 34, 35, 50, 51, 52, 53, 63, 100, 1023])
 _SUPPORTED_VERSION_ANSWER = 56
@@ -49,6 +51,7 @@ def _correct_sllurp() -> None:
     names[180, 0, 0] = "PeriodicTriggerValue"
     parameters["EventsAndReports"]["encode"] = _encode_events_and_reports
     parameters["AISpecEvent"]["decode"] = _decode_ai_spec_event
+    parameters["ConnectionAttemptEvent"]["decode"] = _decode_connection_attempt
     requests, message_names = llrp_proto.Message_struct, llrp_proto.Message_Type2Name
     for name, number, encode in (
         ("GET_SUPPORTED_VERSION", 46, lambda _fields, _info: b""),
@@ -67,6 +70,12 @@ def _decode_ai_spec_event(data: bytes, _name: str | None = None) -> tuple[dict[s
     """LLRP 1.0.1, 16.2.7.6.8: the singulation details behind the fixed part are of no use to us."""
     _, rospec, index = _AI_SPEC_EVENT.unpack_from(data)
     return {"EventType": "End_of_AISpec", "ROSpecID": rospec, "SpecIndex": index}, ""
+
+
+def _decode_connection_attempt(data: bytes, _name: str | None = None) -> tuple[dict[str, Any], str]:
+    """LLRP 1.0.1, 16.2.7.6.10: the number; sllurp drops the whole event when it has no name for it."""
+    (status,) = _U16.unpack(data)
+    return {"Status": status}, ""
 
 
 _correct_sllurp()
@@ -215,15 +224,12 @@ def _notification(fields: Fields) -> llrp.Notification:
     )
 
 
-_CONNECTION_STATUS = {text: number for number, text in llrp_proto.ConnEvent_Type2Name.items()}
-
-
 def _events(fields: Fields) -> list[llrp.ReaderEvent]:
     events = []
     for name, value in fields.items():
         match name:
             case "ConnectionAttemptEvent":
-                events.append(llrp.ReaderEvent("connection", _CONNECTION_STATUS[value["Status"]]))
+                events.append(llrp.ReaderEvent("connection", value["Status"]))
             case "ConnectionCloseEvent":
                 events.append(llrp.ReaderEvent("close"))
             case "GPIEvent":

@@ -8,11 +8,14 @@ in `unbroken`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import aiosqlite
+
+logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # its debug log spells out every payload
 
 T = TypeVar("T")
 

@@ -27,7 +27,7 @@ from edgegw.store.group import Event, Group, Parking, UnitState
 from edgegw.store.migrate import shipped_migrations
 from edgegw.store.opening import held, open_file, real_path
 from edgegw.store.retention import Retention
-from edgegw.store.trouble import is_disk_full, is_of_the_world, sentence
+from edgegw.store.trouble import is_of_the_world, sentence
 
 RETRY_S = 1.0
 """Pause before a failed commit is tried again."""
@@ -100,7 +100,6 @@ class Journal:
         self._some = asyncio.Event()
         self._enough = asyncio.Event()
         self._committed = asyncio.Event()
-        self._disk_full = False
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -176,14 +175,15 @@ class Journal:
 
     async def run(self) -> None:
         """The writer: one task, for ever. Commits when commit_rows wait or commit_ms after the first of them,
-        tries again what failed, and forgets old things in between. Flushes when cancelled."""
+        tries again what failed, and forgets old things in between. Flushes when cancelled; raises StoreFailed
+        in place of the cancellation when that fails."""
         loop = asyncio.get_running_loop()
         tidy_at = loop.time()
         try:
             while True:
                 await self._group_or(tidy_at)
                 await self._commit()
-                if self._disk_full or loop.time() >= tidy_at:
+                if loop.time() >= tidy_at:
                     more = await unbroken(self.tidy())
                     tidy_at = loop.time() + (0 if more else RETENTION_S)
         except asyncio.CancelledError:
@@ -232,7 +232,6 @@ class Journal:
         if not is_of_the_world(error):
             raise error
         self.failing = sentence(error)
-        self._disk_full = is_disk_full(error)
         self._counters.add("journal", "failed_commits")
 
     def _settle(self) -> None:
@@ -241,15 +240,17 @@ class Journal:
             self._counters.add("journal", "events", len(self._writing.events))
         self._counters.add("journal", "commits")
         self.failing = None
-        self._disk_full = False
         self._writing = Group()
         self._committed.set()
         self._committed = asyncio.Event()
 
     async def tidy(self) -> bool:
-        """One step of forgetting; whether there may be more. What fails now is done a minute later."""
+        """One step of forgetting, which the writer takes every minute; whether there may be more.
+
+        What fails now is done a minute later: only commits decide whether the journal is failing.
+        """
         try:
-            events = await self._retention.forget_events(urgent=self._disk_full)
+            events = await self._retention.forget_events()
             units = await self._retention.forget_units()
             await self._retention.fold_units()
         except sqlite3.Error as error:

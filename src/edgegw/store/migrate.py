@@ -26,7 +26,7 @@ def version_of(connection: sqlite3.Connection) -> int:
 def upgrade(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
     """Bring the file up to `len(migrations)`. On an sqlite3.Error the last complete step stands."""
     for version in range(version_of(connection) + 1, len(migrations) + 1):
-        script = f"BEGIN IMMEDIATE;\n{migrations[version - 1]}\nPRAGMA user_version = {version};\nCOMMIT;"
+        script = f"BEGIN IMMEDIATE;\n{migrations[version - 1]}\n;PRAGMA user_version = {version};\nCOMMIT;"
         try:
             connection.executescript(script)
         except sqlite3.Error:

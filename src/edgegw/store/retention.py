@@ -53,11 +53,11 @@ class Retention:
         self._now = now
         self._unit_cursor = ""
 
-    async def forget_events(self, urgent: bool = False) -> int:
-        """The oldest published events: those too old, or any when `urgent` or the file is too large."""
+    async def forget_events(self) -> int:
+        """The oldest published events: those too old, or any when the file is too large."""
         oldest = await self._connection.read(_OLDEST_PUBLISHED, STEP_ROWS)
-        anything = urgent or await self._used_bytes() > self._max_bytes
-        before_t = math.inf if anything else self._now() - self._keep_s
+        too_large = await self._used_bytes() > self._max_bytes
+        before_t = math.inf if too_large else self._now() - self._keep_s
         old = [seq for seq, _ in takewhile(lambda row: row[1] < before_t, oldest)]
         if not old:
             return 0

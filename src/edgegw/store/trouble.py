@@ -33,10 +33,6 @@ def is_of_the_world(error: sqlite3.Error) -> bool:
     return _primary(_name(error)) in _SENTENCES
 
 
-def is_disk_full(error: sqlite3.Error) -> bool:
-    return _name(error) == "SQLITE_FULL"
-
-
 def sentence(error: sqlite3.Error) -> str:
     """What is wrong and what to do, with SQLite's name for it."""
     name = _name(error)

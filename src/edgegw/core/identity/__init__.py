@@ -10,12 +10,14 @@ True
 """
 
 from edgegw.core.identity.epc import identify_epc
+from edgegw.core.identity.epc_encode import EncodedEpc, encode_element_string, encode_epc
 from edgegw.core.identity.identifier import Identifier, RawPolicy
 from edgegw.core.identity.scan import ScanRules, identify_scan
 from edgegw.core.identity.value import Identity, Kind, Refusal
 from edgegw.core.identity.vendor import VendorRule
 
 __all__ = [
+    "EncodedEpc",
     "Identifier",
     "Identity",
     "Kind",
@@ -23,6 +25,8 @@ __all__ = [
     "Refusal",
     "ScanRules",
     "VendorRule",
+    "encode_element_string",
+    "encode_epc",
     "identify_epc",
     "identify_scan",
 ]

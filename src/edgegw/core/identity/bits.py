@@ -80,3 +80,21 @@ class Writer:
             raise Illegal(f"{value} does not fit {size} bits")
         self.value = self.value << size | value
         self.size += size
+
+
+def write_string_7(bits: Writer, text: str, size: int) -> None:
+    """7-bit characters and zeros up to `size` bits (TDS 14.3.2)."""
+    if 7 * len(text) > size:
+        raise Illegal(f"{text!r} is longer than {size // 7} characters (TDS 14.3.2)")
+    for char in text:
+        bits.put(ord(char), 7)
+    bits.put(0, size - 7 * len(text))
+
+
+def write_string_6(bits: Writer, text: str, longest: int) -> None:
+    """6-bit characters and a zero (TDS 14.3.8)."""
+    if len(text) > longest:
+        raise Illegal(f"{text!r} is longer than {longest} characters (TDS 14.3.8)")
+    for char in text:
+        bits.put(ord(char) & 0x3F, 6)
+    bits.put(0, 6)

@@ -93,4 +93,3 @@ def _query_pairs(query: str, key: str) -> list[tuple[str, str]] | Refusal:
             return Refusal(f"({ai}) cannot be a query parameter of /{key}/")
         pairs.append((ai, value.replace("+", " ")))
     return pairs
-

@@ -31,7 +31,7 @@ def check_digit_fits(digits: str) -> bool:
 
 def percent_encode(text: str) -> str:
     """Everything outside `A-Z a-z 0-9 - . _ ~` becomes %XX (RFC 3986, 2.3), so that keys compare as text."""
-    return text if text.isalnum() and text.isascii() else quote(text, safe="")
+    return text if text.isalnum() and text.isascii() else quote(text, safe="", errors="surrogatepass")
 
 
 def is_digits(text: str) -> bool:

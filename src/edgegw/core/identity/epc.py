@@ -21,7 +21,7 @@ from edgegw.core.identity.epc_plus import PLUS_SCHEMES, PlusScheme, decode_plus
 from edgegw.core.identity.value import Identity, Kind, Pairs, refuse
 
 HOST = "https://id.gs1.org"
-_CAGE = frozenset("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789")  # no I, no O (TDS 6.3.9)
+_CAGE = frozenset("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789")  # no I, no O (TDS 6.3.17)
 
 
 class Scheme(NamedTuple):
@@ -40,8 +40,8 @@ def identify_epc(epc: bytes, bits: int, pc: int | None = None) -> Identity:
     """The identity in the first `bits` bits of `epc`, with the tag's PC word if the reader gave it.
 
     Never raises. Zeros after the scheme's own bits are padding to the 16-bit words of Gen2 memory;
-    anything else there is refused (TDS 15.1.1). The PC's length trims what the reader added, its toggle
-    bit 17h says that this is no GS1 EPC at all but an ISO application with an AFI (TDS 9.2, 12.2.1).
+    anything else there is refused (TDS 18.1.2). The PC's length trims what the reader added, its toggle
+    bit 17h says that this is no GS1 EPC at all but an ISO application with an AFI (TDS 9.3, 15.2.1).
     """
     if bits <= 0 or bits > 8 * len(epc):
         return refuse("raw", f"a reader reported {bits} EPC bits in {len(epc)} bytes")
@@ -62,7 +62,7 @@ def identify_epc(epc: bytes, bits: int, pc: int | None = None) -> Identity:
 
 
 def raw_uri(value: int, bits: int, afi: int | None = None) -> str:
-    """`urn:epc:raw:96.x30...`, or with an AFI `urn:epc:raw:96.xA1.x...` (TDS 12.2.1)."""
+    """`urn:epc:raw:96.x30...`, or with an AFI `urn:epc:raw:96.xA1.x...` (TDS 12.1, 15.2.1)."""
     family = "" if afi is None else f"x{afi:02X}."
     return f"urn:epc:raw:{bits}.{family}x{value:0{(bits + 3) // 4}X}"
 
@@ -93,7 +93,9 @@ def _decode(scheme: Scheme, value: int, bits: int) -> Identity:
         assert scheme.decode is not None
         identity = scheme.decode(value >> spare)
     if value & (1 << spare) - 1:
-        raise Illegal(f"{scheme.name} ends {spare} bits before the tag does, but not all of these are zero")
+        raise Illegal(
+            f"{scheme.name} ends {spare} bits before the tag does, but not all of these are zero (TDS 18.1.2)"
+        )
     return identity
 
 
@@ -195,12 +197,10 @@ def _sgln_195(n: int) -> Identity:
     return _sgln("sgln-195", n >> 184 & 7, prefix, reference, read_string_7(n & (1 << 140) - 1, 140))
 
 
-# GRAI (14.6.4), GDTI (14.6.8), SGCN (14.6.9): thirteen digits and a serial
+# GRAI (14.6.4), GDTI (14.6.8), SGCN (14.6.10): thirteen digits and a serial
 
 
-def _thirteen_digits(
-    scheme: str, ai: str, filter_value: int, prefix: str, reference: str, serial: str
-) -> Identity:
+def _thirteen_digits(scheme: str, ai: str, filter_value: int, prefix: str, reference: str, serial: str) -> Identity:
     filler = "0" if ai == "8003" else ""
     number = filler + with_check_digit(prefix + reference) + serial
     return _serialised(scheme, filter_value, ((ai, number),), f"{prefix}.{reference}.{escape_urn(serial)}")
@@ -263,7 +263,7 @@ def _giai_202(n: int) -> Identity:
     return _serialised("giai-202", n >> 191 & 7, (("8004", prefix + asset),), f"{prefix}.{escape_urn(asset)}")
 
 
-# ITIP (14.6.10)
+# ITIP (14.6.11)
 
 
 def _itip(scheme: str, filter_value: int, partition: int, n: int, serial: str) -> Identity:
@@ -285,7 +285,7 @@ def _itip_212(n: int) -> Identity:
     return _itip("itip-212", n >> 201 & 7, n >> 198 & 7, n >> 140, serial)
 
 
-# CPI (14.6.11)
+# CPI (14.6.9)
 
 
 def _cpi(scheme: str, filter_value: int, prefix: str, part: str, serial: int) -> Identity:
@@ -314,7 +314,7 @@ def _cpi_var(bits: Bits) -> Identity:
         raise Illegal("the part reference is empty (TDS 14.4.9)")
     serial = bits.take(40)
     if serial >= 10**12:
-        raise Illegal(f"serial {serial} has more than 12 digits (TDS 14.6.11.2)")
+        raise Illegal(f"serial {serial} has more than 12 digits (TDS 14.6.9)")
     return _cpi("cpi-var", filter_value, prefix, part, serial)
 
 
@@ -348,7 +348,7 @@ def _adi_var(bits: Bits) -> Identity:
     cage = _cage("".join(chr(code if code >= 0x20 else code + 0x40) for code in codes))
     part, serial = read_string_6(bits, 32), read_string_6(bits, 30)
     if not serial or "#" in serial[1:] or serial == "#" or "#" in part:
-        raise Illegal("serial is empty, or has # elsewhere than in front (TDS 6.3.10)")
+        raise Illegal("serial is empty, or has # elsewhere than in front (TDS 6.3.18)")
     body = f"{cage}.{escape_urn(part)}.{escape_urn(serial)}"
     uri = f"urn:epc:tag:adi-var:{filter_value}.{body}"
     return Identity("unit", f"urn:epc:id:adi:{body}", "adi-var", (), _filter(filter_value), uri)

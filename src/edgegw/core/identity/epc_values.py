@@ -48,7 +48,8 @@ def write_value(ai: str, value: str, bits: Writer) -> None:
 
 def _numeric_bits(digits: int) -> int:
     """Table B, column integer."""
-    return (10**digits - 1).bit_length()
+    largest: int = 10**digits - 1
+    return largest.bit_length()
 
 
 def _decimal(value: int, digits: int) -> str:

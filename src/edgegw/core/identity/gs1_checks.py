@@ -31,9 +31,7 @@ def _csum_alpha(value: str) -> str:
     body, pair = value[:-2], value[-2:]
     if len(pair) < 2:
         return f"{value!r} is too short for a pair of check characters"
-    total = sum(
-        _CSET_82_ORDER.index(char) * prime for char, prime in zip(reversed(body), _PRIMES, strict=False)
-    )
+    total = sum(_CSET_82_ORDER.index(char) * prime for char, prime in zip(reversed(body), _PRIMES, strict=False))
     expected = _CSET_32[total % 1021 >> 5] + _CSET_32[total % 1021 & 31]
     return "" if pair == expected else f"check characters {pair} should be {expected}"
 

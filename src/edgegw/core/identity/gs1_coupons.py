@@ -8,7 +8,6 @@ from __future__ import annotations
 from edgegw.core.identity.dates import check_date
 from edgegw.core.identity.digits import is_digits
 
-
 _COUNT = "0123456789"
 
 

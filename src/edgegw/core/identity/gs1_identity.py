@@ -62,18 +62,23 @@ def identify_elements(elements: Pairs, scheme: str, epc_uri: str = "", key_ai: s
         if ai := _unit_ai(key, message):
             return _answer("unit", ai, elements, scheme, epc_uri)
     gap = find_gap(message)
-    for key in keys:
-        reason = f"{key.what} {message[key.ai]} has no serial: it names a kind of thing, not one"
-        if not key.names_units:
-            reason = f"{key.what} {message[key.ai]} names no single thing"
-        return refuse(scheme, gap) if gap else _answer(
-            "class", ((key.ai, message[key.ai]),), elements, scheme, epc_uri, reason
-        )
+    if keys and gap:
+        return refuse(scheme, gap)
+    if keys:
+        return _class(keys[0], elements, scheme, epc_uri)
     for place in _PLACES:
         if place in message:
             ai = _place_ai(place, message)
             return _answer("location", ai, elements, scheme, epc_uri)
     return Identity("class", "", scheme, attributes=elements, reason=gap or "no AI here is a key")
+
+
+def _class(key: Key, elements: Pairs, scheme: str, epc_uri: str) -> Identity:
+    value = dict(elements)[key.ai]
+    reason = f"{key.what} {value} has no serial: it names a kind of thing, not one"
+    if not key.names_units:
+        reason = f"{key.what} {value} names no single thing"
+    return _answer("class", ((key.ai, value),), elements, scheme, epc_uri, reason)
 
 
 def canonical_link(ai: Pairs) -> str:
@@ -95,8 +100,6 @@ def _place_ai(place: str, message: dict[str, str]) -> Pairs:
     return ((place, message[place]),) + ((("254", extension),) if extension != "0" else ())
 
 
-def _answer(
-    kind: Kind, ai: Pairs, elements: Pairs, scheme: str, epc_uri: str, reason: str = ""
-) -> Identity:
+def _answer(kind: Kind, ai: Pairs, elements: Pairs, scheme: str, epc_uri: str, reason: str = "") -> Identity:
     attributes = tuple(element for element in elements if element not in ai)
     return Identity(kind, canonical_link(ai), scheme, ai, attributes, epc_uri, reason)

@@ -29,8 +29,7 @@ _COMPOUND = """
     co.kr com.es com.lk co.th co.tt com.tt com.tr biz.tr com.ua co.uk co.zm com.zm com.cn org.cn net.cn gov.cn
 """
 _LONG = tuple(
-    tuple(f".{domain}" for domain in domains.split())
-    for domains in (_COUNTRIES_1, _COUNTRIES_2, _COMPOUND, "tech")
+    tuple(f".{domain}" for domain in domains.split()) for domains in (_COUNTRIES_1, _COUNTRIES_2, _COMPOUND, "tech")
 )
 
 

@@ -6,12 +6,14 @@ from collections import OrderedDict
 from functools import lru_cache
 from typing import Literal
 
+from edgegw.core.identity.digits import is_digits
 from edgegw.core.identity.epc import identify_epc
 from edgegw.core.identity.gs1_identity import canonical_link
 from edgegw.core.identity.scan import DEFAULT_RULES, ScanRules, identify_scan
 from edgegw.core.identity.value import Identity
 
 RawPolicy = Literal["drop", "count", "forward"]
+_REMEMBERED = 16_384
 
 
 class Identifier:
@@ -28,7 +30,7 @@ class Identifier:
         self._prefixes = strip_leading_zeros
         self.raw = raw
         self.epc = lru_cache(cache_size)(self._identify_epc)
-        self._near = _NearMisses(cache_size)
+        self._near = _NearMisses()
 
     def _identify_epc(self, epc: bytes, bits: int, pc: int | None = None) -> Identity:
         return self._settle(identify_epc(epc, bits, pc))
@@ -43,33 +45,34 @@ class Identifier:
 
     def moves(self, identity: Identity) -> bool:
         """Whether the read counts as a unit: units do, raw reads if the site forwards them."""
-        return identity.kind == "unit" or (
-            identity.kind == "raw" and self.raw == "forward" and identity.unit != ""
-        )
+        return identity.kind == "unit" or (identity.kind == "raw" and self.raw == "forward" and identity.unit != "")
 
     def _settle(self, identity: Identity) -> Identity:
-        if identity.kind == "unit" and len(identity.ai) == 2 and identity.ai[0][0] == "01":
-            (_, gtin), (serial_ai, serial) = identity.ai
-            if serial.isdigit():
-                if gtin.startswith(self._prefixes):
-                    ai = (("01", gtin), (serial_ai, serial.lstrip("0") or "0"))
-                    return identity._replace(unit=canonical_link(ai), ai=ai)
-                self._near.note(gtin, serial)
+        if identity.kind != "unit" or tuple(code for code, _ in identity.ai) != ("01", "21"):
+            return identity
+        (_, gtin), (_, serial) = identity.ai
+        if not is_digits(serial):
+            return identity
+        if gtin.startswith(self._prefixes):
+            ai = (("01", gtin), ("21", serial.lstrip("0") or "0"))
+            return identity._replace(unit=canonical_link(ai), ai=ai)
+        self._near.note(gtin, serial)
         return identity
 
 
 class _NearMisses:
-    """Remembers serials without their zeros, as many as the cache holds tags, and counts the collisions."""
+    """Remembers how serials were spelled, up to a limit, and counts the other spellings once each."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self) -> None:
         self.count = 0
-        self._size = size
-        self._spellings: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
+        self._first: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._others: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def note(self, gtin: str, serial: str) -> None:
-        spellings = self._spellings.setdefault((gtin, serial.lstrip("0")), set())
-        if spellings and serial not in spellings:
+        first = self._first.setdefault((gtin, serial.lstrip("0")), serial)
+        if first != serial and (gtin, serial) not in self._others:
             self.count += 1
-        spellings.add(serial)
-        if len(self._spellings) > self._size:
-            self._spellings.popitem(last=False)
+            self._others[gtin, serial] = None
+        for remembered in (self._first, self._others):
+            if len(remembered) > _REMEMBERED:
+                remembered.popitem(last=False)

@@ -4,8 +4,8 @@ What a scan is, is decided in this order, and never by guessing at digits:
 
     its AIM symbology identifier (ISO/IEC 15424)    ]C1 ]d2 ]Q3 ]J1 ]e0 GS1 elements, ]E0 ]E4 ]I1 a GTIN,
                                                     any other: links, ISO/IEC 15434 and plain text
-    without one: what the text itself proves        [)> ISO/IEC 15434; a link with a GS1 key; (01)... in
-                                                    brackets; a GS character or leading FNC1: GS1 elements
+    without one: what the text itself proves        [)> ISO/IEC 15434; an EPC URI; a link with a GS1 key;
+                                                    (01)... in brackets; a GS character or leading FNC1
     the vendor rules of the scanner                 the first that fits the whole text
     (00) or (01), right check digit, nothing else   GS1
     nothing of these                                raw
@@ -29,6 +29,7 @@ from edgegw.core.identity.digits import check_digit_fits, is_digits, percent_enc
 from edgegw.core.identity.gs1_identity import identify_elements
 from edgegw.core.identity.gs1_message import GS, Message, parse_bracketed, parse_element_string
 from edgegw.core.identity.iso15434 import identify_iso15434, looks_like_iso15434
+from edgegw.core.identity.urn import identify_urn
 from edgegw.core.identity.value import Identity, Refusal, refuse
 from edgegw.core.identity.vendor import VendorRule
 
@@ -89,6 +90,8 @@ def _identify_content(text: str, rules: ScanRules) -> Identity | None:
     """What says itself what it is, in whatever symbol."""
     if looks_like_iso15434(text):
         return identify_iso15434(_with_gs(text, rules))
+    if text.startswith(("urn:epc:id:", "urn:epc:tag:", "urn:epc:class:")):
+        return identify_urn(text)
     if looks_like_link(text) and has_key(text):
         return _identify_link(text)
     return None
@@ -171,7 +174,7 @@ def _identify_gtin(digits: str) -> Identity:
 
 def _identify_serial(text: str, rules: ScanRules) -> Identity | None:
     for rule in rules.serials:
-        if unit := rule.unit(text):
+        if unit := rule.identify(text):
             return Identity("unit", unit, "vendor")
     return None
 

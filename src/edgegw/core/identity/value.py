@@ -22,7 +22,7 @@ class Identity(NamedTuple):
     scheme      how it was read: "sgtin-96", "gs1", "digital-link", "iso15434", "vendor", "raw", ...
     ai          identity in order: Application (or data) identifier and value
     attributes  what travels with the unit and is not identity: lot, dates, filter, ...
-    epc_uri     EPC Tag URI, pure identity URI or raw URI (TDS 12, 6, 12.2.1) where one exists
+    epc_uri     EPC Tag URI, pure identity URI or raw URI (TDS 12, 6) where one exists
     reason      a sentence why it is not a unit; "" for units and locations
     """
 

@@ -1,0 +1,1 @@
+"""The configuration: what is accepted, and how every fault is told."""

@@ -1,0 +1,1 @@
+"""LLRP as pure values and tables."""

@@ -1,0 +1,127 @@
+"""The framer: one bad frame costs one frame."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgegw.core.counters import Counters
+from edgegw.core.llrp.frame import HEADER, MAX_REPORT_BYTES, Frame, Framer
+
+
+def message(kind: int, body: bytes = b"", message_id: int = 1, version: int = 1) -> bytes:
+    return HEADER.pack(version << 10 | kind, 10 + len(body), message_id) + body
+
+
+KEEPALIVE = message(62)
+EVENT = message(63, bytes.fromhex("00f6001600800 00c0004ec8c00000000 0100000600 00".replace(" ", "")))
+
+
+def framer() -> tuple[Framer, Counters]:
+    counters = Counters()
+    return Framer("dock-1", counters), counters
+
+
+def frames(framer: Framer) -> list[Frame]:
+    found = []
+    while (frame := framer.next_frame()) is not None:
+        found.append(frame)
+    return found
+
+
+@given(st.lists(st.sampled_from([KEEPALIVE, EVENT, message(61, b"\x00\xf0\x00\x04")]), max_size=20), st.data())
+def test_any_chunking_gives_the_same_frames(messages: list[bytes], data: st.DataObject) -> None:
+    stream = b"".join(messages)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=10)))
+    taker, counters = framer()
+    found = []
+    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        taker.feed(stream[start:end])
+        found += frames(taker)
+    assert [HEADER.pack(f.version << 10 | f.type, 10 + len(f.body), f.id) + f.body for f in found] == messages
+    assert counters.snapshot() == {}
+    assert not taker.incomplete
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\xff" * 64,
+        HEADER.pack(1 << 10 | 61, 0xFFFFFFFF, 7),
+        HEADER.pack(1 << 10 | 61, MAX_REPORT_BYTES + 1, 7) + b"x" * 100,
+        HEADER.pack(1 << 10 | 61, 5, 7),
+        HEADER.pack(1 << 10 | 62, 11, 7) + b"\0",
+        HEADER.pack(7 << 13 | 1 << 10 | 62, 10, 7),
+        b"\0" * 23,
+    ],
+    ids=["noise", "length 4G", "oversized", "length 5", "long keepalive", "reserved bits", "zeros"],
+)
+def test_garbage_costs_itself_and_is_counted_once(garbage: bytes) -> None:
+    taker, counters = framer()
+    taker.feed(KEEPALIVE + garbage + EVENT + KEEPALIVE)
+    assert [frame.type for frame in frames(taker)] == [62, 63, 62]
+    assert counters.get("dock-1", "bad_frames") == 1
+
+
+def test_a_truncated_frame_does_not_swallow_the_next() -> None:
+    """The cut message's length reaches into the next one; what it took of it is given back."""
+    report = message(61, b"\x00\xf0\x00\x14" + b"\x8d" + b"E" * 12 + b"\x81\x00\x01")
+    taker, counters = framer()
+    taker.feed(report[:-6] + EVENT + KEEPALIVE)
+    swallowing = taker.next_frame()
+    assert swallowing is not None
+    taker.reject(swallowing)  # what the decoder says of it
+    assert [frame.type for frame in frames(taker)] == [63, 62]
+    assert counters.get("dock-1", "bad_frames") == 1
+
+
+def test_an_undecodable_frame_of_right_length_costs_itself_only() -> None:
+    taker, counters = framer()
+    taker.feed(message(63, b"\xff\xff\xff\xff") + KEEPALIVE)
+    undecodable = taker.next_frame()
+    assert undecodable is not None
+    taker.reject(undecodable)
+    assert [frame.type for frame in frames(taker)] == [62]
+    assert counters.get("dock-1", "bad_frames") == 1
+
+
+def test_a_lying_length_is_found_when_the_frame_stalls() -> None:
+    taker, counters = framer()
+    taker.feed(HEADER.pack(1 << 10 | 61, 50_000, 9) + EVENT + KEEPALIVE + KEEPALIVE)
+    assert frames(taker) == []
+    assert taker.incomplete
+    assert taker.stalled()
+    assert [frame.type for frame in frames(taker)] == [63, 62, 62]
+    assert counters.get("dock-1", "bad_frames") == 1
+
+
+def test_a_slow_frame_is_not_given_up() -> None:
+    taker, counters = framer()
+    report = message(61, b"\x00\xf0\x00\x11\x8d" + b"E" * 12)
+    taker.feed(report[:20])
+    assert not taker.stalled()
+    taker.feed(report[20:])
+    assert [frame.type for frame in frames(taker)] == [61]
+    assert counters.snapshot() == {}
+
+
+def test_memory_is_bounded_under_endless_noise() -> None:
+    taker, _ = framer()
+    noise = random.Random(1).randbytes(1 << 16)
+    for _ in range(40):
+        taker.feed(noise.replace(b"\x04", b"\x00").replace(b"\x05", b"\x00"))
+        frames(taker)
+        assert len(taker._buffer) <= MAX_REPORT_BYTES + (1 << 16)
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_end(data: bytes) -> None:
+    """Whatever comes, the framer gives frames or asks for more; the keepalives behind it are found."""
+    taker, _ = framer()
+    taker.feed(data)
+    frames(taker)
+    taker.stalled()
+    frames(taker)

@@ -1,0 +1,147 @@
+"""From read to decision: which read point, which unit, what is ignored and why."""
+
+from __future__ import annotations
+
+from edgegw.core.counters import Counters
+from edgegw.core.door import DoorSettings
+from edgegw.core.model import AtStation, DoorSide, Movement, Observation, Scan, TagRead, Unidentified
+from edgegw.core.pipeline import Dock, Pipeline, ScannerSettings, StationSettings
+from edgegw.core.whereabouts import Whereabout
+
+T = 1_800_000_000.0
+TAG = bytes.fromhex("3066C4409047E140075BCD15")
+UNIT = "https://id.gs1.org/01/09506000134352/21/123456789"
+LABEL = "]d2010950600013435221123456789"
+DOCK = Dock(
+    doors=(DoorSettings("door-1"),),
+    stations=(StationSettings("packing", "0614141000005"), StationSettings("belt", None, repeat_s=2)),
+    scanners=(ScannerSettings("pack-1", "packing"),),
+    antennas={
+        ("dock-1", 1): DoorSide("door-1", "inside"),
+        ("dock-1", 2): DoorSide("door-1", "outside"),
+        ("belt-1", 0): AtStation("belt"),
+    },
+)
+
+
+def pipeline() -> tuple[Pipeline, Counters]:
+    counters = Counters()
+    made = Pipeline(DOCK, counters)
+    for reader in ("dock-1", "belt-1"):
+        made.watermarks.up(reader, T - 10)
+    return made, counters
+
+
+def read(t: float, antenna: int, reader: str = "dock-1", epc: bytes = TAG) -> TagRead:
+    return TagRead(reader, antenna, epc, len(epc) * 8, T + t, -55.0)
+
+
+def test_one_unit_scanned_and_then_seen_leaving_has_one_history() -> None:
+    made, _ = pipeline()
+    (arrival,) = made.scan(Scan("pack-1", LABEL, T), T)
+    assert isinstance(arrival, Movement)
+    assert (arrival.unit.unit, arrival.origin, arrival.place, arrival.location) == (
+        UNIT, None, "packing", "0614141000005",
+    )  # fmt: skip
+    made.tags([read(10, 1), read(10.5, 1), read(12, 2), read(12.5, 2)], T + 13)
+    (exit_,) = made.advance(T + 17)
+    assert isinstance(exit_, Movement)
+    assert (exit_.unit.unit, exit_.direction) == (UNIT, "out")
+    (back,) = made.scan(Scan("pack-1", LABEL, T + 60), T + 60)
+    assert isinstance(back, Movement)
+    assert back.origin == "outside"
+
+
+def test_a_repeat_is_counted_and_a_later_scan_observed() -> None:
+    made, counters = pipeline()
+    made.scan(Scan("pack-1", LABEL, T), T)
+    assert made.scan(Scan("pack-1", LABEL, T + 1), T + 1) == []
+    assert counters.get("packing", "repeat") == 1
+    (seen,) = made.scan(Scan("pack-1", LABEL, T + 60), T + 60)
+    assert isinstance(seen, Observation)
+
+
+def test_a_scan_that_names_no_unit_is_shown() -> None:
+    made, counters = pipeline()
+    (shown,) = made.scan(Scan("pack-1", "]E04006381333931", T), T)
+    assert isinstance(shown, Unidentified)
+    assert shown.identity.kind == "class"
+    assert shown.identity.reason
+    assert counters.get("pack-1", "class") == 1
+
+
+def test_a_belt_reader_stands_for_all_its_antennas() -> None:
+    made, counters = pipeline()
+    reads = [read(t / 10, antenna=t % 3, reader="belt-1") for t in range(50)]
+    (arrival,) = made.tags(reads, T + 5)
+    assert isinstance(arrival, Movement)
+    assert arrival.station == "belt"
+    assert counters.get("belt", "repeat") == 49
+
+
+def test_reads_of_unknown_antennas_are_counted() -> None:
+    made, counters = pipeline()
+    assert made.tags([read(0, 9), read(0, 1, reader="nobody")], T) == []
+    assert counters.get("dock-1", "no_read_point") == 1
+    assert counters.get("nobody", "no_read_point") == 1
+
+
+def test_a_tag_that_no_rule_names_moves_under_its_bits() -> None:
+    made, counters = pipeline()
+    epc = bytes.fromhex("AD3830770CCDD0AD38300206")
+    made.tags([read(0, 1, epc=epc), read(2, 2, epc=epc)], T + 2)
+    (movement,) = made.advance(T + 10)
+    assert isinstance(movement, Movement)
+    assert movement.unit.unit == "urn:epc:raw:96.xAD3830770CCDD0AD38300206"
+    assert counters.get("dock-1", "raw") == 2
+
+
+def test_silence_decides_nothing_while_a_reader_is_away() -> None:
+    made, _ = pipeline()
+    made.tags([read(0, 1)], T)
+    made.watermarks.down("dock-1", T + 1)
+    assert made.advance(T + 60) == []
+    made.watermarks.up("dock-1", T + 60)
+    made.tags([read(2, 2)._replace(late=True)], T + 60.2)
+    assert made.advance(T + 60.3) == []
+    (movement,) = made.advance(T + 70)
+    assert isinstance(movement, Movement)
+    assert movement.direction == "out"
+
+
+def test_a_reader_that_stays_away_holds_nothing_up_for_ever() -> None:
+    made, _ = pipeline()
+    made.tags([read(0, 1), read(2, 2)], T + 2)
+    made.watermarks.down("dock-1", T + 3)
+    assert len(made.advance(T + 130)) == 1
+
+
+def test_changes_are_handed_out_once_and_bring_everything_back() -> None:
+    made, _ = pipeline()
+    made.scan(Scan("pack-1", LABEL, T), T)
+    made.tags([read(10, 1)], T + 10)
+    units, episodes = made.take_changes()
+    assert units == {UNIT: Whereabout("packing", "packing", T)}
+    assert list(episodes) == ["door-1"]
+    assert made.take_changes() == ({}, {})
+
+    again, counters = pipeline()
+    for unit, whereabout in units.items():
+        again.restore_unit(unit, whereabout)
+    for unit, state in episodes["door-1"].items():
+        assert state is not None
+        again.restore_episode("door-1", unit, state)
+    assert again.scan(Scan("pack-1", LABEL, T + 1), T + 1) == []
+    assert counters.get("packing", "repeat") == 1
+    again.tags([read(12, 2)], T + 12)
+    (movement,) = again.advance(T + 20)
+    assert isinstance(movement, Movement)
+    assert movement.direction == "out"
+
+
+def test_a_state_that_cannot_be_read_is_counted() -> None:
+    made, counters = pipeline()
+    made.restore_episode("door-1", UNIT, "{")
+    made.restore_episode("door-9", UNIT, "{}")
+    assert counters.get("door-1", "unreadable_state") == 1
+    assert counters.get("door-9", "unreadable_state") == 1
