@@ -21,12 +21,12 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from tests.mosquitto import find_mosquitto, free_port
 
 from edgegw.config.model import Mqtt
 from edgegw.publish.answers import Answer
 from edgegw.publish.link import MqttLink
 from edgegw.publish.mqtt import Connection
+from tests.mosquitto import find_mosquitto, free_port
 
 WINDOW = 100
 ROUNDS = 5
@@ -106,7 +106,10 @@ async def ours(port: int, messages: int) -> None:
         await finished.wait()
 
     settings = Mqtt.model_validate({"host": "127.0.0.1", "port": port, "window": WINDOW})
-    link = MqttLink(settings, client_id="ours", password=None, offline=("bench/status", b"offline"), services=[publish])
+    offline = ("bench/status", b"offline")
+    link = MqttLink(
+        settings, client_id="ours", password=None, offline=offline, farewell=lambda: offline, services=[publish]
+    )
     running = asyncio.create_task(link.run(lambda: None))
     await finished.wait()
     running.cancel()

@@ -86,12 +86,12 @@ class Dock:
 
     async def until_drained(self, timeout_s: float = 10.0) -> None:
         async with asyncio.timeout(timeout_s):
-            while self.outbox.rows:  # noqa: ASYNC110  # rows leave in a callback without an event
+            while self.outbox.rows:  # rows leave in a callback without an event
                 await asyncio.sleep(0.01)
 
     async def until_counted(self, reason: str, count: int, timeout_s: float = 10.0) -> None:
         async with asyncio.timeout(timeout_s):
-            while self.counters.get("mqtt", reason) < count:  # noqa: ASYNC110  # as above
+            while self.counters.get("mqtt", reason) < count:  # as above
                 await asyncio.sleep(0.01)
 
     async def until_reason(self, words: str, timeout_s: float = 10.0) -> LinkState:
@@ -344,6 +344,8 @@ async def test_retained_documents_come_back_with_each_link(mosquitto: Mosquitto)
             assert listener.payloads == [b"online", b"state 49"]  # the latest, once
             dock.retained.set(reader, b"state 49")  # no change
             dock.retained.set(reader, b"state 50")
+            await dock.retained.settled()
+            assert dock.counters.get("mqtt", "retained_published") == 3
             await listener.until(lambda heard: len(heard) == 3)
             assert listener.payloads[2:] == [b"state 50"]
             listener.heard.clear()

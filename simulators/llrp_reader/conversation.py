@@ -1,14 +1,16 @@
 """One client's connection as messages: greeting, version, requests in and answers out.
 
-| what comes                          | what goes out                                                    |
-|-------------------------------------|------------------------------------------------------------------|
-| connection, reader free             | ConnectionAttemptEvent 0                                         |
-| a request the reader grants         | its response, status 0, same message id                          |
-| a request the reader refuses        | its response, the status naming parameter and field              |
-| a type that does not exist, or that only a client receives | ERROR_MESSAGE 109                         |
-| another version than negotiated     | ERROR_MESSAGE 110                                                |
-| GET_SUPPORTED_VERSION, SET_PROTOCOL_VERSION | stamped version 2; once per connection |
-| CLOSE_CONNECTION                    | CLOSE_CONNECTION_RESPONSE, then the end                          |
+| what comes                                         | what goes out                                         |
+|----------------------------------------------------|-------------------------------------------------------|
+| connection, reader free                            | ConnectionAttemptEvent 0                              |
+| connection, reader taken or stuck                  | ConnectionAttemptEvent 2, then the end                |
+| a request the reader grants                        | its response, status 0, same message id               |
+| a request the reader refuses                       | its response, the status naming parameter and field   |
+| a type that does not exist or is not for a reader  | ERROR_MESSAGE 109                                     |
+| another version than negotiated                    | ERROR_MESSAGE 110                                     |
+| GET_SUPPORTED_VERSION                              | its response, stamped version 2                       |
+| SET_PROTOCOL_VERSION                               | its response, stamped version 2; a second time 112    |
+| CLOSE_CONNECTION                                   | CLOSE_CONNECTION_RESPONSE, then the end               |
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Made-up traffic: so many reads a second over so many tags, from one antenna to the next."""
+"""Made-up traffic: so many reads a second over so many tags, each on one antenna after the other."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 TICK_S = 0.02
 
@@ -19,14 +19,17 @@ def epc_of(number: int) -> bytes:
     return bits.to_bytes(12, "big")
 
 
-async def generate(see: Callable[[bytes, int, float], bool], rate_hz: float, tags: int, antennas: int) -> None:
-    """Call `see(epc, antenna, rssi_dbm)` rate_hz times a second, until cancelled."""
+async def generate(
+    see: Callable[[bytes, int, float], bool], antennas: Callable[[], Sequence[int]], rate_hz: float, tags: int
+) -> None:
+    """Call `see(epc, antenna, rssi_dbm)` rate_hz times a second while there are antennas, until cancelled."""
     epcs = [epc_of(number) for number in range(tags)]
     loop = asyncio.get_running_loop()
     began, done = loop.time(), 0
     while True:
         await asyncio.sleep(TICK_S)
-        due = int(rate_hz * (loop.time() - began))
-        for number in range(done, due):
-            see(epcs[number % tags], number // tags % antennas + 1, -45.0 - number * 7 % 250 / 10)
+        due, active = int(rate_hz * (loop.time() - began)), antennas()
+        for number in range(done, due) if active else ():
+            tag, antenna = number // len(active) % tags, active[number % len(active)]
+            see(epcs[tag], antenna, -45.0 - number * 7 % 250 / 10)
         done = due

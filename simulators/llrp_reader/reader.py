@@ -83,6 +83,11 @@ class Reader:
         return self._run is not None
 
     @property
+    def reading_antennas(self) -> tuple[int, ...]:
+        """The antennas that read now."""
+        return () if self._run is None else tuple(sorted(self._run.antennas - self.antennas_down))
+
+    @property
     def held(self) -> int:
         """Tag entries that wait for a client."""
         return self.outbox.entries

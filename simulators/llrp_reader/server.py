@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 
 from simulators.llrp_reader.codec import Message, parameter
@@ -36,7 +36,7 @@ class SimReader(Reader):
     personality   impinj, plain, bare or zeros: see `capabilities`
     port          0 = a free one, kept for the reader's life
     tls           a server-side context: LLRP over TLS
-    rate_hz       made-up reads a second over `tags` tags, all antennas; 0 = only what `see` says
+    rate_hz       made-up reads a second over `tags` tags, on the antennas that read; 0 = only what `see` says
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class SimReader(Reader):
     async def __aenter__(self) -> SimReader:
         await self.listen()
         if self._rate_hz:
-            self._load = asyncio.create_task(generate(self.see, self._rate_hz, self._tags, self.antennas))
+            self._load = asyncio.create_task(self._traffic())
         return self
 
     async def __aexit__(
@@ -86,6 +86,14 @@ class SimReader(Reader):
             await asyncio.gather(self._load, return_exceptions=True)
         self.sleep()
         await self.stop_listening()
+
+    def _traffic(self) -> Coroutine[None, None, None]:
+        return generate(self.see, lambda: self.reading_antennas, self._rate_hz, self._tags)
+
+    def pause(self) -> None:
+        """No more made-up traffic; what `see` says still counts."""
+        if self._load is not None:
+            self._load.cancel()
 
     async def listen(self) -> None:
         """Accept clients, on the same port as before."""

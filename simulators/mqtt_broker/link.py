@@ -149,6 +149,11 @@ class Link(asyncio.Protocol, ABC):
 
     # what the hub, the broker and other connections call
 
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that the client has not taken yet, those in the system's own buffers not counted."""
+        return self._outgoing_bytes + self._transport.get_write_buffer_size()
+
     def update_reading(self) -> None:
         """Read from the socket only while packets may be handled."""
         if self._is_blocked:

@@ -57,6 +57,11 @@ class Broker:
         """Identifiers of the clients that are connected."""
         return frozenset(self._hub.clients)
 
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that were handed to sockets and that clients have not taken yet."""
+        return sum(link.unsent_bytes for link in self._hub.links)
+
     async def start(self) -> None:
         """Listen."""
         loop = asyncio.get_running_loop()

@@ -26,16 +26,15 @@ from edgegw.core.event import Origin
 from edgegw.core.pipeline import Pipeline
 from edgegw.drain import Drain
 from edgegw.errors import ConfigError, Fault
-from edgegw.health import Health, notify, offline
+from edgegw.health import Health, notify
 from edgegw.ingest import Ingest
-from edgegw.publish.mqtt import MqttLink
+from edgegw.publish.link import MqttLink
 from edgegw.publish.retained import Retained
 from edgegw.sources.llrp import LlrpLink
 from edgegw.sources.serial_port import SerialScanner, SerialSettings
 from edgegw.sources.tcp import ConnectingScanner, ListeningScanner
 from edgegw.store.journal import Journal
 from edgegw.supervise import BROKER, READER, SCANNER, Link, LinkState, keep
-from edgegw.tls import server_name, tls_context
 
 SOURCES_STOP_S = 5.0
 DRAIN_STOP_S = 3.0
@@ -90,7 +89,8 @@ class Gateway:
             config.mqtt,
             client_id=config.mqtt.client_id or f"edgegw-{config.site}-{config.gateway}",
             password=read_password(config.mqtt),
-            offline=offline(origin, journal.epoch),
+            offline=self.health.offline(),
+            farewell=self.health.farewell,
             services=[self._retained.serve, self._drain.serve],
         )
 
@@ -117,7 +117,7 @@ class Gateway:
             await _within(DRAIN_STOP_S, self._drain.drained())
             await _end(watchers, GOODBYE_S)
             await self.health.look()
-            self.health.publish(online=False)
+            self.health.publish()
             await _within(GOODBYE_S, self._retained.settled())
             await _end([broker], GOODBYE_S)
             await _end([writer], GOODBYE_S)
@@ -128,13 +128,10 @@ class Gateway:
         self.health.link(state)
 
     def _reader(self, reader: Reader) -> LlrpLink:
-        with _readable_tls(f"readers[{reader.name}].tls"):
-            tls = tls_context(reader.tls)
         return LlrpLink(
             plan.reader_settings(reader, self._config),
             (reader.host, reader.effective_port),
-            tls,
-            server_name(reader.tls, reader.host),
+            reader.tls,
             sink=self._ingest,
             watch=self.health,
             counters=self._counters,
@@ -189,14 +186,6 @@ def _secret(path: Path, key: str) -> str:
         return path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([_fault(key, f"{path} cannot be read: {error}", "the user edgegw must be able to")]) from None
-
-
-@contextmanager
-def _readable_tls(key: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ConfigError([_fault(key, f"cannot be used: {error}", "the files must be readable PEM")]) from None
 
 
 def _fault(key: str, problem: str, hint: str) -> Fault:

@@ -150,9 +150,22 @@ class Health:
             "counters": self._counters.snapshot(),
         }
 
-    def publish(self, online: bool = True) -> None:
+    def offline(self) -> tuple[str, bytes]:
+        """Topic and payload of the Last Will."""
+        document = {"online": False, "gateway": self._origin.gateway, "epoch": self._journal.epoch}
+        return self._topic, _json(document)
+
+    def farewell(self) -> tuple[str, bytes]:
+        """Topic and payload of the last status before a clean stop."""
+        return self._topic, _json(self.status(online=False))
+
+    @property
+    def _topic(self) -> str:
+        return f"{self._origin.base}/status"
+
+    def publish(self) -> None:
         """Hand the present state to the broker's retained documents."""
-        self._documents.set(f"{self._origin.base}/status", _json(self.status(online)))
+        self._documents.set(self._topic, _json(self.status()))
         for name in self._readers:
             state = self._links.get(name)
             document = {**(_without_name(state) if state else {}), **self._reader(name)}
@@ -233,11 +246,6 @@ def _without_name(state: LinkState) -> dict[str, str]:
 
 def _json(document: dict[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
-
-
-def offline(origin: Origin, epoch: str) -> tuple[str, bytes]:
-    """Topic and payload of the Last Will."""
-    return f"{origin.base}/status", _json({"online": False, "gateway": origin.gateway, "epoch": epoch})
 
 
 def notify(state: str) -> None:

@@ -36,9 +36,9 @@ PIECES += [b"\0", b"\xff", b"\xc3", b"\xef\xbb\xbf", b"---\n", b"...\n", b"~", b
 
 
 def survive(data: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     faults = faults_of(data)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert all(str(fault).isprintable() for fault in faults)
     last = len(LINE_BREAK.split(data.decode("utf-8", "replace")))
     assert all(0 <= fault.line <= last for fault in faults)
@@ -59,8 +59,10 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
             case 3:
                 out[at:at] = rng.choice(PIECES)
             case _:
-                out[at : at + length], elsewhere = b"", bytes(out[at : at + length])
-                out[rng.randrange(len(out)) :][:0] = elsewhere
+                moved = bytes(out[at : at + length])
+                del out[at : at + length]
+                to = rng.randrange(len(out))
+                out[to:to] = moved
     return bytes(out)
 
 

@@ -77,9 +77,9 @@ def test_a_good_file_is_checked_in_a_blink_and_a_bad_one_too() -> None:
 
 
 def duration_s(data: bytes) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     faults_of(data)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_the_example_is_good_without_injection() -> None:

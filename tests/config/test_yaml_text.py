@@ -172,7 +172,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_files_are_refused_in_a_second(name: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     faults = faults_of(HOSTILE[name])
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert 0 < len(faults) <= 201

@@ -28,7 +28,14 @@ def make_link(
     client_id: str = "edgegw-dc-1-gw",
     password: str | None = None,
 ) -> MqttLink:
-    return MqttLink(settings, client_id=client_id, password=password, offline=OFFLINE, services=services)
+    return MqttLink(
+        settings,
+        client_id=client_id,
+        password=password,
+        offline=OFFLINE,
+        farewell=lambda: OFFLINE,
+        services=services,
+    )
 
 
 @asynccontextmanager

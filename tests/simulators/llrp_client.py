@@ -9,6 +9,7 @@ from typing import Any
 
 from llrpkit.inventory import build_rospec
 from llrpkit.protocol import LLRPMessage, decode_message, enums, impinj, messages, params
+
 from simulators.llrp_reader import SimReader
 
 TIMEOUT_S = 5.0

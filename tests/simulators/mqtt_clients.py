@@ -14,8 +14,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
-from simulators.mqtt_broker.packets import MQTT_5, Connack, Connect, Packet, decode, encode
-from simulators.mqtt_broker.wire import take_frames
+
+from simulators.mqtt_broker.packets import MQTT_5, Connack, Connect, Packet, Ping, decode, encode
+from simulators.mqtt_broker.wire import Kind, take_frames
 
 WAIT_S = 5.0
 LIMIT_BYTES = 8 * 2**20
@@ -168,7 +169,15 @@ class RawClient:
                 return None
             self._buffer += data
 
-    def receive_all(self, quiet_s: float = 0.2) -> list[Packet]:
+    def receive_all(self) -> list[Packet]:
+        """What the broker has for this client now: the packets before the answer to a ping, or before the end."""
+        self.send(Ping(Kind.PINGREQ))
+        packets: list[Packet] = []
+        while (packet := self.receive()) is not None and packet != Ping(Kind.PINGRESP):
+            packets.append(packet)
+        return packets
+
+    def receive_until_silence(self, quiet_s: float) -> list[Packet]:
         """Packets until the broker closes or says nothing for `quiet_s`."""
         packets: list[Packet] = []
         self.socket.settimeout(quiet_s)

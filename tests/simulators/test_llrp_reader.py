@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from llrpkit.protocol import enums, messages, params
+
 from simulators.llrp_reader import Faults, SimReader
 from simulators.llrp_reader import outbox as outbox_module
 from simulators.llrp_reader.codec import Message, decode, encode, parameter
 from simulators.llrp_reader.load import epc_of
 from simulators.llrp_reader.tags import pc_of
-
 from tests.simulators.llrp_client import (
     EPC,
     RawClient,

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from llrpkit.protocol import decode_message
+from sllurp.llrp import LLRPMessage
+
 from simulators.llrp_reader import codec, load
 from simulators.llrp_reader.capabilities import PERSONALITIES, air_protocol, general, llrp, regulatory
 from simulators.llrp_reader.codec import Bits, Element, Message, decode, encode, parameter
 from simulators.llrp_reader.conversation import status
 from simulators.llrp_reader.layouts import MESSAGES, PARAMETERS
 from simulators.llrp_reader.status import Refusal, Status
-from sllurp.llrp import LLRPMessage
 
 CAPTURES = Path(__file__).parents[1] / "data" / "readers"
 BODIES = {

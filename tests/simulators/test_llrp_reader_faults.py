@@ -15,11 +15,11 @@ from typing import Any
 import click
 import pytest
 from llrpkit.protocol import enums, messages
+
 from simulators.llrp_reader import Faults, Garbage, SimReader
 from simulators.llrp_reader.__main__ import parse_fault
 from simulators.llrp_reader.codec import read_header
 from simulators.llrp_reader.load import epc_of
-
 from tests.simulators.llrp_client import EPC, RawClient, configure, connected, hold, keepalive, rospec
 
 SUCCESS = enums.ConnectionAttemptStatusType.Success

@@ -15,12 +15,12 @@ from llrpkit.client import LLRPClient
 from llrpkit.exceptions import LLRPConnectionError
 from llrpkit.protocol import enums, messages, params
 from llrpkit.reader import Reader as LlrpkitReader
+from sllurp.llrp import LLRPMessage
+from sllurp.llrp_proto import LLRPROSpec, Param_struct
+
 from simulators.llrp_reader import Faults, SimReader
 from simulators.llrp_reader.codec import Message, decode, encode, frame
 from simulators.llrp_reader.rospec import State
-from sllurp.llrp import LLRPMessage
-from sllurp.llrp_proto import LLRPROSpec
-
 from tests.simulators.llrp_client import EPC, RawClient, configure, connected, enable_gpi, extensions, hold, rospec
 
 CODE = enums.StatusCode
@@ -393,7 +393,8 @@ async def test_sllurps_rospec_is_taken_as_it_is() -> None:
         assert (report["EPC-96"], report["AntennaID"], report["PeakRSSI"]) == (EPC.hex().encode(), 2, -61)
 
 
-async def test_sllurps_gpi_trigger_is_refused() -> None:
+async def test_sllurps_gpi_trigger_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Param_struct["GPITriggerValue"], "type", 180)  # as released, whoever corrected it here
     spec = LLRPROSpec({"ModeIdentifier": 1000, "MaxTari": 6250}, 1)
     spec["ROBoundarySpec"]["ROSpecStartTrigger"] = {
         "ROSpecStartTriggerType": "GPI",
@@ -455,4 +456,4 @@ async def test_every_mutation_of_a_request_is_answered_once_with_its_id() -> Non
             reader.rospecs.clear()
     assert statuses[0] > 100
     assert statuses[100] > 1000
-    assert len(statuses) > 5
+    assert {101, 102, 107} < statuses.keys()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from simulators.mqtt_broker import faults, packets, topics
 from simulators.mqtt_broker.packets import (
     MQTT_3_1_1,

@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import pytest
+
 from simulators.mqtt_broker import Broker
 from simulators.mqtt_broker.packets import (
     MQTT_3_1_1,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from simulators.mqtt_broker.packets import (
     MQTT_3_1_1,
     MQTT_5,
@@ -32,7 +33,6 @@ from simulators.mqtt_broker.packets import (
 from simulators.mqtt_broker.properties import Property
 from simulators.mqtt_broker.reasons import Reason
 from simulators.mqtt_broker.wire import Kind
-
 from tests.mosquitto import Mosquitto
 from tests.simulators.mqtt_clients import PahoClient, RawClient
 
@@ -382,8 +382,8 @@ def test_repeated_qos2_publish_is_routed_once(target: Target, level: int) -> Non
         client.send(Ack(Kind.PUBREL, 9))
         assert client.receive() == Ack(Kind.PUBCOMP, 9)
         assert subscriber.take(1)[0].payload == b"once"
-        client.send(Publish(target.name, b"end", 0))
-        assert subscriber.take(1)[0].payload == b"end"
+        client.send(Publish(target.name, b"the id is free again", 2, packet_id=9), Ack(Kind.PUBREL, 9))
+        assert subscriber.take(1)[0].payload == b"the id is free again"
 
 
 def test_second_client_with_the_same_id_takes_over(target: Target, level: int) -> None:

@@ -7,6 +7,7 @@ from math import inf
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from simulators.mqtt_broker.packets import Ack, Publish, Subscribe, Subscription, Will
 from simulators.mqtt_broker.properties import Property
 from simulators.mqtt_broker.reasons import Reason

@@ -73,7 +73,7 @@ class Dock:
 
 def link(dock: Dock, port: int, **settings: object) -> LlrpLink:
     made = ReaderSettings(name="dock-1", **{"antennas": (1, 2), **settings})  # type: ignore[arg-type]  # its fields
-    return LlrpLink(made, ("127.0.0.1", port), None, None, dock, dock, dock.counters, time.time)
+    return LlrpLink(made, ("127.0.0.1", port), False, dock, dock, dock.counters, time.time)
 
 
 @asynccontextmanager

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
+from edgegw.cli import CONFIG
 from edgegw.config import surroundings
 from edgegw.config.load import Loaded, as_faults, load_with_warnings, printable, read_source
 from edgegw.config.model import Config, Door, Reader, Scanner, Station
@@ -65,7 +65,7 @@ def check(
     report = examine(path, file_only=file_only)
     click.echo(_FORMS[form](report))
     if report.faults or (deny_warnings and report.warnings):
-        ctx.exit(os.EX_CONFIG)
+        ctx.exit(CONFIG)
 
 
 def examine(file: Path, *, file_only: bool = False) -> Report:

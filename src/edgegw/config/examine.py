@@ -51,11 +51,13 @@ class Examination:
             if len(self.faults) > MAX_FAULTS:
                 return None
         self._walk(self._root, (), "")
+        if len(self.faults) > MAX_FAULTS:
+            return None
         while errors := self._errors():
             known = len(self.faults)
             for spot, error in self._located(errors):
                 self._judge(spot, error)
-            if len(self.faults) == known or known > MAX_FAULTS:
+            if len(self.faults) == known or len(self.faults) > MAX_FAULTS:
                 return None
         return self._validated()
 
@@ -111,6 +113,8 @@ class Examination:
     def _visit(self, node: Node, place: Place, path: TreePath, label: str) -> None:
         if not _is_empty(node):
             self._walk(node, path, label)
+            return
+        if len(self.faults) > MAX_FAULTS:
             return
         expected = explain.expectation(schema.at(path))
         way_out = "" if schema.is_required(path) else ", or delete it"

@@ -63,7 +63,9 @@ def parse(source: bytes | str, name: str, folder: Path | None = None) -> Loaded:
     if reading.root is not None:
         examination = Examination(reading.root, folder)
         config = examination.config()
-        findings += [*examination.faults, *islice(crosscheck.faults(reading.root), MAX_FAULTS)]
+        findings += examination.faults
+        if len(findings) <= MAX_FAULTS:
+            findings += islice(crosscheck.faults(reading.root), MAX_FAULTS)
     if reading.root is None or config is None or findings:
         raise ConfigError(as_faults(findings, name))
     return Loaded(config, as_faults(crosscheck.warnings(config, reading.root), name), reading.root)

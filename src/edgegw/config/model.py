@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import warnings
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -256,8 +257,10 @@ class SerialRule(Model):
     @classmethod
     def _compiles(cls, value: str) -> str:
         try:
-            re.compile(value)
-        except (re.error, OverflowError, RecursionError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # what a later Python will read differently
+                re.compile(value)
+        except (re.error, OverflowError, RecursionError, Warning) as error:
             raise wrong("is not a regular expression", str(error)) from None
         return value
 

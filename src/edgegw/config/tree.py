@@ -103,7 +103,10 @@ class Sequence:
         return len(self.items) < self.length
 
     def drop(self, number: int) -> None:
-        self.items = [item for item in self.items if item.number != number]
+        for at, item in enumerate(self.items):
+            if item.number == number:
+                del self.items[at]
+                return
 
 
 Node = Scalar | Mapping | Sequence

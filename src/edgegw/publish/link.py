@@ -22,8 +22,9 @@ SOON_S: Final = 60.0  # a connection that the broker drops within this was a sho
 class MqttLink:
     """The link to the broker, for the supervisor to keep. `services` run side by side on each connection.
 
-    `offline` is a topic and a document: the broker publishes it retained when the link breaks (Last Will),
-    the link itself before it is stopped. The password is a string, read by the caller.
+    `offline` is a topic and a document that the broker publishes, retained, when the link breaks (Last Will);
+    `farewell` makes the one that the link itself publishes before it is stopped. The password is a string, read
+    by the caller.
     """
 
     name: Final = LINK
@@ -35,12 +36,14 @@ class MqttLink:
         client_id: str,
         password: str | None,
         offline: tuple[str, bytes],
+        farewell: Callable[[], tuple[str, bytes]],
         services: Sequence[Callable[[Connection], Awaitable[None]]],
     ) -> None:
         self._settings = settings
         self._client_id = client_id
         self._password = password
         self._offline = offline
+        self._farewell = farewell
         self._services = tuple(services)
         self._protocol: Version | None = None if settings.protocol == "auto" else settings.protocol
         self._drops = 0  # short connections in a row that the broker dropped
@@ -55,9 +58,9 @@ class MqttLink:
             up()
             await self._serve(connection)
         except Dropped as dropped:
-            raise self._suspect_clone(dropped, asyncio.get_running_loop().time() - start_s) from dropped
+            raise self._suspect_clone(dropped, asyncio.get_running_loop().time() - start_s) from None
         except asyncio.CancelledError:
-            await connection.close(self._offline)
+            await connection.close(self._farewell())
             raise
         finally:
             self.connection = None

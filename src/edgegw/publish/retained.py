@@ -23,7 +23,10 @@ class Retained:
         self._counters = counters
         self._documents: dict[str, bytes] = {}
         self._unsent: dict[str, None] = {}  # a set that keeps the order of the changes
+        self._flying = 0
         self._changed = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
 
     def set(self, topic: str, payload: bytes) -> None:
         """Publish now, or with the next link. An empty payload removes the document from the broker."""
@@ -31,6 +34,10 @@ class Retained:
             return
         self._documents[topic] = payload
         self._mark(topic)
+
+    async def settled(self) -> None:
+        """Wait until the broker has answered for every change; for ever without a link. The caller's deadline."""
+        await self._settled.wait()
 
     async def serve(self, connection: Connection) -> None:
         """Publish on this connection, everything first and then what changes. Ends by cancellation."""
@@ -44,19 +51,24 @@ class Retained:
     def _mark(self, topic: str) -> None:
         self._unsent.setdefault(topic)
         self._changed.set()
+        self._settled.clear()
 
     def _send_next(self, connection: Connection) -> None:
         topic = next(iter(self._unsent))
         del self._unsent[topic]
         if not self._unsent:
             self._changed.clear()
+        self._flying += 1
         connection.publish(topic, self._documents[topic], partial(self._hear, topic), retain=True)
 
     def _hear(self, topic: str, answer: Answer) -> None:
         """A denied or rejected document waits for its next change or link; what is kept is tried again."""
+        self._flying -= 1
         if answer.outcome is Outcome.ACCEPTED:
             self._counters.add("mqtt", "retained_published")
         else:
             self._counters.add("mqtt", f"retained_failed_{answer.reason.replace(' ', '_')}")
         if answer.outcome in (Outcome.KEEP, Outcome.FAILED) and answer is not LINK_LOST:
             asyncio.get_running_loop().call_later(RETRY_S, self._mark, topic)
+        if not self._unsent and not self._flying and answer is not LINK_LOST:
+            self._settled.set()

@@ -8,6 +8,8 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol
 
+from edgegw import net
+from edgegw.config.model import TlsChoice
 from edgegw.core.counters import Counters
 from edgegw.core.llrp import session as conversation
 from edgegw.core.llrp.clock import ReaderClock
@@ -16,8 +18,9 @@ from edgegw.core.llrp.report import TagEntry
 from edgegw.core.llrp.rospec import ReaderSettings
 from edgegw.core.llrp.session import Event, Output, Phase, Reading, Session, Stamp, Tags
 from edgegw.core.model import TagRead
-from edgegw.errors import LinkDown
+from edgegw.errors import LinkDown, LinkRefused
 from edgegw.sources.sllurp_codec import SllurpCodec
+from edgegw.tls import UnusableFileError, server_name, tls_context
 
 CONNECT_S = 5.0
 WRITE_S = 5.0
@@ -49,8 +52,7 @@ class LlrpLink:
         self,
         settings: ReaderSettings,
         address: tuple[str, int],
-        tls: ssl.SSLContext | None,
-        server_name: str | None,
+        tls: TlsChoice,
         sink: TagSink,
         watch: ReaderWatch,
         counters: Counters,
@@ -59,7 +61,6 @@ class LlrpLink:
         self._settings = settings
         self._address = address
         self._tls = tls
-        self._server_name = server_name
         self._sink = sink
         self._watch = watch
         self._counters = counters
@@ -96,17 +97,15 @@ class LlrpLink:
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, port = self._address
         try:
+            tls = tls_context(self._tls)
             async with asyncio.timeout(CONNECT_S):
-                reader, writer = await asyncio.open_connection(
-                    host,
-                    port,
-                    ssl=self._tls,
-                    server_hostname=(self._server_name or host) if self._tls else None,
-                )
-        except (OSError, TimeoutError) as error:
+                sock = await net.connect(host, port, CONNECT_S)
+                _tune(sock)
+                return await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=server_name(self._tls, host))
+        except UnusableFileError as error:
+            raise LinkRefused(self.name, str(error)) from None
+        except (OSError, UnicodeError) as error:
             raise LinkDown(self.name, f"{host}:{port}: {_why_not_connected(error)}") from None
-        _tune(writer.get_extra_info("socket"))
-        return reader, writer
 
     async def _serve(
         self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, up: Callable[[], None]
@@ -202,7 +201,7 @@ def _nothing() -> None:
     """`up` while leaving."""
 
 
-def _why_not_connected(error: OSError | TimeoutError) -> str:
+def _why_not_connected(error: OSError | UnicodeError) -> str:
     match error:
         case ConnectionRefusedError():
             return (
@@ -215,7 +214,7 @@ def _why_not_connected(error: OSError | TimeoutError) -> str:
             return f"the reader's certificate is not trusted: {error.verify_message}"
         case ssl.SSLError():
             return f"TLS failed: {error.reason or error}"
-        case socket.gaierror():
+        case socket.gaierror() | UnicodeError():
             return "this name is not known to the DNS"
         case _:
             return error.strerror or str(error)
@@ -228,8 +227,7 @@ def _why_closed(phase: conversation.Phase) -> str:
 
 
 def _tune(sock: socket.socket) -> None:
-    """Notice dead peers below the protocol too; send small requests at once."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    """Notice dead peers below the protocol too."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000)

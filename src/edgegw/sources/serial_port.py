@@ -106,9 +106,7 @@ class SerialScanner:
     def _open(self, path: str) -> serial.Serial:
         bits, parity, stops = tuple(self._settings.frame)
         try:
-            return serial.Serial(
-                path, self._settings.baud, int(bits), parity, int(stops), timeout=0, exclusive=True
-            )
+            return serial.Serial(path, self._settings.baud, int(bits), parity, int(stops), timeout=0, exclusive=True)
         except (OSError, termios.error, ValueError) as error:
             raise self._explain(path, error) from error
 

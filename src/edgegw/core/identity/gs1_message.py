@@ -63,19 +63,19 @@ def parse_element_string(text: str) -> Message | Refusal:
     if not text:
         return Refusal("the symbol holds no data")
     elements = []
-    position = 0
-    while position < len(text):
-        length = AI_LENGTHS.get(text[position : position + 2])
-        ai = text[position : position + length] if length else text[position : position + 2]
+    position, size = 0, len(text)
+    while position < size:
+        length = AI_LENGTHS.get(text[position : position + 2], 2)
+        ai = text[position : position + length]
         entry = ENTRIES.get(ai)
         if entry is None:
             return Refusal(f"{ai!r} at character {position + 1} is no Application Identifier")
-        position += len(ai)
-        end = position + entry.longest if entry.predefined else text.find(GS, position)
+        start = position + length
+        end = start + entry.longest if entry.predefined else text.find(GS, start)
         if end < 0:
-            end = len(text)
-        elements.append((ai, text[position:end]))
-        position = end + text.startswith(GS, end)
+            end = size
+        elements.append((ai, text[start:end]))
+        position = end + 1 if text[end : end + 1] == GS else end
     return build_message(elements)
 
 

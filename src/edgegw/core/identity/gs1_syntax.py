@@ -9,8 +9,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from edgegw.core.identity.gs1_checks import CHECKS
 from edgegw.core.identity.gs1_dictionary import LINES
@@ -21,6 +21,7 @@ _CHARACTERS = {
     "Y": "[#\\-/0-9A-Z]",
     "Z": "[A-Za-z0-9_\\-=]",
 }
+Check = Callable[[str], str]
 _COMPONENT = re.compile(r"(\[?)([NXYZ])(\.\.)?(\d+)\]?((?:,\w+)*)")
 _WORDS = {"N": "digits", "X": "characters of GS1 set 82", "Y": "characters of GS1 set 39", "Z": "base64 characters"}
 
@@ -56,8 +57,10 @@ class Entry:
     predefined  its length is known from its first digits: no separator follows (General Specifications 7.8.5)
     link        it may be a data attribute of a Digital Link
     required    groups, one alternative of each must be in the same message; an alternative is a set of AIs
-    excluded    AIs that must not be
+    excluded    AIs that must not be in the same message
     qualifiers  of a Digital Link key: the allowed sequences of qualifiers; None = not a key
+    pattern     the whole value, a group for each component
+    checks      which group must pass which check
     """
 
     ai: str
@@ -66,25 +69,21 @@ class Entry:
     predefined: bool
     link: bool
     required: tuple[tuple[tuple[str, ...], ...], ...]
-    excluded: tuple[str, ...]
+    excluded: frozenset[str]
     qualifiers: tuple[tuple[str, ...], ...] | None
     pattern: re.Pattern[str]
-
-    @property
-    def longest(self) -> int:
-        return sum(component.longest for component in self.components)
+    checks: tuple[tuple[int, Check], ...]
+    longest: int
 
     def fault(self, value: str) -> str:
         """A sentence why `value` is illegal for this AI; "" if it is legal."""
         match = self.pattern.fullmatch(value)
         if match is None:
             return f"({self.ai}): {value!r} is not {self.describe()}"
-        for component, part in zip(self.components, match.groups(), strict=True):
-            if part is None:
-                break
-            for name in component.checks:
-                if fault := CHECKS[name](part):
-                    return f"({self.ai}): {fault}"
+        for group, check in self.checks:
+            part = match[group]
+            if part is not None and (fault := check(part)):
+                return f"({self.ai}): {fault}"
         return ""
 
     def describe(self) -> str:
@@ -111,9 +110,11 @@ def _entries(line: str) -> Iterator[Entry]:
             predefined="*" in flags,
             link="?" in flags,
             required=tuple(_alternatives(value) for key, _, value in attributes if key == "req"),
-            excluded=tuple(ai for key, _, value in attributes if key == "ex" for ai in value.split(",")),
+            excluded=frozenset(ai for key, _, value in attributes if key == "ex" for ai in value.split(",")),
             qualifiers=next((_sequences(value) for key, _, value in attributes if key == "dlpkey"), None),
             pattern=_pattern(components),
+            checks=tuple((group, CHECKS[name]) for group, part in enumerate(components, 1) for name in part.checks),
+            longest=sum(component.longest for component in components),
         )
 
 
@@ -133,9 +134,23 @@ def _pattern(components: tuple[Component, ...]) -> re.Pattern[str]:
     return re.compile("".join(c.pattern for c in components if not c.optional) + optional)
 
 
-ENTRIES: dict[str, Entry] = {
-    entry.ai: entry for line in LINES.replace("\n    ", " ").splitlines() for entry in _entries(line)
-}
+def _read_dictionary() -> dict[str, Entry]:
+    lines = LINES.replace("\n    ", " ").splitlines()
+    entries = {entry.ai: entry for line in lines for entry in _entries(line)}
+    return {ai: replace(entry, excluded=_expand(entry, entries)) for ai, entry in entries.items()}
+
+
+def _expand(entry: Entry, entries: dict[str, Entry]) -> frozenset[str]:
+    """The AIs that the patterns stand for; an AI does not exclude itself."""
+    return frozenset(ai for ai in entries if ai != entry.ai and any(_matches(ai, e) for e in entry.excluded))
+
+
+def _matches(ai: str, pattern: str) -> bool:
+    """Whether `ai` is one of those that a pattern such as `310n` or `35nn` stands for."""
+    return len(ai) == len(pattern) and ai.startswith(pattern.rstrip("n"))
+
+
+ENTRIES = _read_dictionary()
 AI_LENGTHS: dict[str, int] = {ai[:2]: len(ai) for ai in ENTRIES}  # TDS table K
 
 
@@ -147,10 +162,10 @@ def check_associations(message: Mapping[str, str]) -> str:
 def find_clash(message: Mapping[str, str]) -> str:
     """A sentence about two AIs of the message that exclude each other."""
     for ai in message:
-        for excluded in ENTRIES[ai].excluded:
-            for other in message:
-                if other != ai and _matches(other, excluded):
-                    return f"({ai}) and ({other}) exclude each other"
+        excluded = ENTRIES[ai].excluded
+        if not excluded.isdisjoint(message):
+            other = next(other for other in message if other in excluded)
+            return f"({ai}) and ({other}) exclude each other"
     return ""
 
 
@@ -179,8 +194,3 @@ def _signed_without_serial(message: Mapping[str, str]) -> str:
 
 def _covered(alternative: tuple[str, ...], message: Mapping[str, str]) -> bool:
     return all(any(_matches(ai, pattern) for ai in message) for pattern in alternative)
-
-
-def _matches(ai: str, pattern: str) -> bool:
-    """Whether `ai` is one of those that a pattern such as `310n` or `35nn` stands for."""
-    return len(ai) == len(pattern) and ai.startswith(pattern.rstrip("n"))

@@ -38,6 +38,9 @@ _AIM = re.compile(r"\]([A-Za-z])([0-9A-Za-z])")
 _GS1_SYMBOLS = frozenset(("C1", "d2", "Q3", "J1", "e0"))
 _BRACKETS = re.compile(r"\(\d+\)")
 _GTIN_LENGTHS = (8, 12, 13, 14)
+_WHOLE_KEYS = {"00": 20, "01": 16}  # AI and value
+_EPC_URIS = ("urn:epc:id:", "urn:epc:tag:", "urn:epc:class:")
+_UNPROVEN = "nothing proves what this text is: make the scanner send AIM identifiers, or set `assume`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +86,21 @@ def _identify_symbol(text: str, rules: ScanRules) -> Identity:
         return _identify_ean(symbol, data)
     if symbol == "I1" and len(data) == 14 and _is_gtin(data):
         return _identify_gtin(data)
-    return _identify_content(data, rules) or _identify_serial(data, rules) or _raw(data, "no rule fits this text")
+    return _best(_identify_content(data, rules), data, rules) or _raw(data, "no rule fits this text")
+
+
+def _best(proven: Identity | None, text: str, rules: ScanRules) -> Identity | None:
+    """What is proven and right; else what a vendor rule says; else why the proven is wrong."""
+    if proven and proven.kind != "invalid":
+        return proven
+    return _identify_serial(text, rules) or proven
 
 
 def _identify_content(text: str, rules: ScanRules) -> Identity | None:
     """What says itself what it is, in whatever symbol."""
     if looks_like_iso15434(text):
         return identify_iso15434(_with_gs(text, rules))
-    if text.startswith(("urn:epc:id:", "urn:epc:tag:", "urn:epc:class:")):
+    if text.startswith(_EPC_URIS):
         return identify_urn(text)
     if looks_like_link(text) and has_key(text):
         return _identify_link(text)
@@ -99,20 +109,15 @@ def _identify_content(text: str, rules: ScanRules) -> Identity | None:
 
 def _identify_proven(text: str, rules: ScanRules) -> Identity:
     proven = _identify_content(text, rules)
-    if proven:
-        return proven
-    if _BRACKETS.match(text):
-        return _identify_message(parse_bracketed(text), "gs1")
-    serial = _identify_serial(text, rules)
-    if GS in _with_gs(text, rules) and not serial:
-        return _identify_element_string(_with_gs(text, rules).removeprefix(GS), rules)
-    if serial:
-        return serial
-    if text[:2] in ("00", "01") and len(text) == (20 if text[1] == "0" else 16) and is_digits(text):
+    if proven is None and _BRACKETS.match(text):
+        proven = _identify_message(parse_bracketed(text), "gs1")
+    elif proven is None and GS in _with_gs(text, rules):
+        proven = _identify_element_string(_with_gs(text, rules).removeprefix(GS), rules)
+    best = _best(proven, text, rules)
+    if best is None and len(text) == _WHOLE_KEYS.get(text[:2]) and is_digits(text):
         message = parse_element_string(text)
-        if isinstance(message, Message):
-            return _identify_message(message, "gs1")
-    return _raw(text, "nothing proves what this text is: make the scanner send AIM identifiers, or set `assume`")
+        best = _identify_message(message, "gs1") if isinstance(message, Message) else None
+    return best or _raw(text, _UNPROVEN)
 
 
 def _identify_assumed(text: str, rules: ScanRules) -> Identity:

@@ -131,4 +131,3 @@ def _check_mode(mode: int | None, capabilities: Capabilities) -> None:
     if mode is not None and capabilities.rf_modes and mode not in capabilities.rf_modes:
         offered = ", ".join(map(str, capabilities.rf_modes))
         raise Refusal(f"mode: {mode} is not in the reader's table: write one of {offered}")
-

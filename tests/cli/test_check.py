@@ -1,0 +1,275 @@
+"""`edgegw check` as a technician uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edgegw.cli.check import check
+from edgegw.config.surroundings import sqlite_note
+
+CONFIG_DIR = Path(__file__).parents[2] / "config"
+GOOD = """\
+site: dc-1
+gateway: edge-1
+readers:
+  - {name: dock-1, host: 10.0.0.21, power_dbm: 30}
+doors:
+  - name: door-1
+    sides: {inside: [dock-1/1, dock-1/2], outside: [dock-1/3]}
+mqtt: {host: broker.example, tls: true, username: edge}
+journal: {path: journal.db}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "edgegw.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    return path
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(check, [str(argument) for argument in arguments])
+
+
+def add(file: Path, text: str) -> None:
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_a_good_file_is_told_back(file: Path) -> None:
+    add(file, "scanners: [{name: gun, station: packing, listen: '0.0.0.0:4001'}]\nstations: [{name: packing}]\n")
+    result = run(file)
+    assert result.exit_code == 0
+    lines = [line.strip() for line in result.output.splitlines()]
+    assert lines[:12] == [
+        "edge-1 at dc-1",
+        "door-1: inside dock-1/1 dock-1/2 | outside dock-1/3, from outside to inside and back",
+        "packing: gun",
+        "reader dock-1: 10.0.0.21:5084, 30 dBm, session 0",
+        "scanner gun: listen 0.0.0.0:4001, for packing",
+        "broker broker.example:8883 with TLS as edge",
+        "topic edgegw/v1/dc-1/edge-1/evt/movement",
+        "topic edgegw/v1/dc-1/edge-1/evt/observation",
+        "topic edgegw/v1/dc-1/edge-1/evt/unidentified",
+        "topic edgegw/v1/dc-1/edge-1/status",
+        f"journal {file.parent}/journal.db",
+        "",
+    ]
+    assert lines[-1] == f"{file} is good: no faults, no warnings."
+
+
+@pytest.mark.parametrize("arguments", [[CONFIG_DIR / "minimal.yaml"], ["-c", CONFIG_DIR / "minimal.yaml"]])
+def test_the_file_is_named_either_way(arguments: list[str | Path]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 0
+    assert "door-1: inside dock-1/1 | outside dock-1/2" in result.output
+
+
+@pytest.mark.parametrize("arguments", [[], ["a.yaml", "-c", "b.yaml"]])
+def test_exactly_one_file(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2  # click's code for a wrong command line; the group makes it 64
+    assert "name one configuration file" in result.output
+
+
+def test_every_fault_with_line_and_caret(file: Path) -> None:
+    replace(file, "power_dbm: 30", "power_dmb: 30")
+    replace(file, "dock-1/3", "dokc-1/3")
+    result = run(file)
+    assert result.exit_code == 78
+    assert result.output.splitlines() == [
+        f"{file}:4:37: readers[dock-1].power_dmb: unknown key 'power_dmb' - did you mean 'power_dbm'?",
+        "     4 |   - {name: dock-1, host: 10.0.0.21, power_dmb: 30}",
+        "       |                                     ^",
+        f"{file}:7:53: doors[door-1].sides.outside: there is no reader 'dokc-1' (found 'dokc-1/3') - "
+        "did you mean 'dock-1'?",
+        "     7 |     sides: {inside: [dock-1/1, dock-1/2], outside: [dokc-1/3]}",
+        "       |                                                     ^",
+        "",
+        "2 faults: edgegw would not start with this file.",
+    ]
+
+
+def test_a_long_line_is_cut_around_its_caret(file: Path) -> None:
+    add(file, "stations: [{name: a, antennas: [" + "dock-1/4, " * 30 + "]}]\n")
+    *_, excerpt, caret, _, _ = run(file).output.splitlines()
+    assert excerpt[caret.index("^") :].startswith("dock-1/4")
+    assert len(excerpt) < 130
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("none.yaml", "there is no such file"), (".", "is a folder"), ("/dev/null", "is not a regular file")],
+)
+def test_what_is_no_file(tmp_path: Path, name: str, sentence: str) -> None:
+    result = run(tmp_path / name)
+    assert result.exit_code == 78
+    assert sentence in result.output
+    assert "1 fault" in result.output
+
+
+def test_control_characters_stay_in_the_file(file: Path) -> None:
+    add(file, 'x: "\x1b[2Jgone"\n')
+    result = run(file)
+    assert result.exit_code == 78
+    assert "\x1b" not in result.output
+    assert "(U+001B)" in result.output
+
+
+def test_warnings_do_not_stop_unless_denied(file: Path) -> None:
+    replace(file, "power_dbm: 30", "session: 1")
+    result = run(file)
+    assert result.exit_code == 0
+    assert "warning: " in result.output
+    assert "     4 |   - {name: dock-1, host: 10.0.0.21, session: 1}" in result.output
+    assert run(file, "--deny-warnings").exit_code == 78
+
+
+def test_json(file: Path) -> None:
+    document = json.loads(run(file, "--format", "json").output)
+    assert document["good"] is True
+    assert document["topics"][0] == "edgegw/v1/dc-1/edge-1/evt/movement"
+    replace(file, "host: broker.example", "hsot: broker.example")
+    result = run(file, "--format", "json")
+    assert result.exit_code == 78
+    document = json.loads(result.output)
+    assert (document["good"], document["topics"]) == (False, [])
+    assert document["faults"] == [
+        {
+            "line": 8,
+            "column": 8,
+            "key": "mqtt.hsot",
+            "problem": "unknown key 'hsot'",
+            "hint": "did you mean 'host'?",
+            "text": f"{file}:8:8: mqtt.hsot: unknown key 'hsot' - did you mean 'host'?",
+        }
+    ]
+
+
+def test_github_annotations(file: Path) -> None:
+    replace(file, "power_dbm: 30", "session: 1")
+    assert run(file, "--format", "github").output.startswith(f"::warning file={file},line=4,col=46::readers[dock-1]")
+    replace(file, "session: 1", "'a%b': 1")
+    result = run(file, "--format", "github")
+    assert result.exit_code == 78
+    assert result.output.startswith(f"::error file={file},line=4,col=37::readers[dock-1].a%25b: unknown key 'a%25b'")
+    assert len(result.output.splitlines()) == 1
+
+
+# ---------------------------------------------------------------- what this machine has
+
+
+def warned(file: Path) -> list[str]:
+    result = run(file)
+    assert result.exit_code == 0, result.output
+    return [line for line in result.output.splitlines() if line.startswith("warning: ")]
+
+
+def test_this_machine_is_not_looked_at_when_told_so(file: Path) -> None:
+    replace(file, "journal.db", "none/of/these/journal.db")
+    assert "there is no folder" in run(file).output
+    assert run(file, "--deny-warnings").exit_code == 78
+    assert run(file, "--file-only", "--deny-warnings").exit_code == 0
+
+
+def test_password_file(file: Path) -> None:
+    replace(file, "username: edge", "username: edge, password_file: secret")
+    (said,) = warned(file)
+    assert f"mqtt.password_file: {file.parent}/secret cannot be read (No such file or directory)" in said
+    assert ":8:72: " in said
+    secret = file.parent / "secret"
+    secret.touch(mode=0o600)
+    assert "secret is empty - write the password into it" in warned(file)[0]
+    secret.write_text("hush", encoding="utf-8")
+    assert warned(file) == []
+    secret.chmod(0o644)
+    assert f"everybody on this machine can read {secret} (mode 0644) - chmod 600 {secret}" in warned(file)[0]
+    secret.unlink()
+    secret.mkdir()
+    assert "secret is no file" in warned(file)[0]
+
+
+def test_certificates(file: Path) -> None:
+    folder = file.parent
+    replace(file, "tls: true", "tls: {ca_file: ca.pem, cert_file: edge.pem, key_file: edge.key}")
+    assert [line.split(": ")[2] for line in warned(file)] == [
+        "mqtt.tls.ca_file",
+        "mqtt.tls.cert_file",
+        "mqtt.tls.key_file",
+    ]
+    for name in ("ca.pem", "edge.pem", "edge.key"):
+        (folder / name).write_text("no certificate", encoding="utf-8")
+        (folder / name).chmod(0o600)
+    assert [line.split(": ")[3].split(" - ")[0] for line in warned(file)] == [
+        f"{folder}/ca.pem holds no certificates",
+        f"{folder}/edge.pem and its private key cannot be used",
+    ]
+    make_certificate(folder)
+    assert warned(file) == []
+    (folder / "edge.key").chmod(0o604)
+    assert "everybody on this machine can read" in warned(file)[0]
+
+
+def make_certificate(folder: Path) -> None:
+    """A certificate that signs itself."""
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=edge", "-days", "1"]
+    files = ["-keyout", f"{folder}/edge.key", "-out", f"{folder}/edge.pem"]
+    subprocess.run([*command, *files], check=True, capture_output=True, timeout=60)
+    (folder / "edge.key").chmod(0o600)
+    (folder / "ca.pem").write_bytes((folder / "edge.pem").read_bytes())
+
+
+def test_serial_port(file: Path) -> None:
+    master, slave = os.openpty()
+    try:
+        add(file, f"stations: [{{name: s}}]\nscanners: [{{name: gun, station: s, port: {os.ttyname(slave)}}}]\n")
+        assert warned(file) == []
+        replace(file, os.ttyname(slave), "/dev/serial/by-id/usb-none")
+        assert (
+            "scanners[gun].port: /dev/serial/by-id/usb-none is not there now - plug the scanner in" in warned(file)[0]
+        )
+        replace(file, "/dev/serial/by-id/usb-none", str(file))
+        assert "edgegw.yaml is no serial port" in warned(file)[0]
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_journal(file: Path) -> None:
+    replace(file, "journal.db", "made-at-start/journal.db")
+    assert warned(file) == []
+    replace(file, "made-at-start/journal.db", str(file.parent))
+    assert f"{file.parent} is a folder - name a file in it, such as {file.parent}/journal.db" in warned(file)[0]
+    replace(file, f"path: {file.parent}", f"path: {file}/x/journal.db")
+    assert f"there is no folder {file}" in warned(file)[0]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_journal_that_cannot_be_written(file: Path) -> None:
+    replace(file, "journal.db", "/proc/journal.db")
+    assert "not writable for this user" in warned(file)[0]
+
+
+@pytest.mark.parametrize(
+    ("version", "is_told"), [((3, 6, 23), False), ((3, 7, 0), True), ((3, 51, 2), True), ((3, 51, 3), False)]
+)
+def test_sqlite_with_the_wal_reset_bug_is_named(version: tuple[int, ...], is_told: bool) -> None:
+    assert bool(sqlite_note(version)) is is_told
+
+
+def test_the_note_is_about_the_sqlite_in_use(file: Path) -> None:
+    told = f"note: SQLite {sqlite3.sqlite_version} has the WAL-reset bug" in run(file).output
+    assert told is bool(sqlite_note())

@@ -1,0 +1,163 @@
+"""How a scan is understood: AIM identifiers, proof, settings of a scanner, vendor rules."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from edgegw.core.identity import ScanRules, VendorRule, identify_scan
+from edgegw.core.identity.scan import LONGEST
+from edgegw.core.identity.vendor import LONGEST as LONGEST_SERIAL
+from edgegw.core.identity.vendor import MOST_WAYS, count_ways
+
+GTIN = "09506000134352"
+UNIT = f"https://id.gs1.org/01/{GTIN}/21/A1"
+BOXES = VendorRule.parse(r"CB-(?P<number>[A-Z0-9/]+)", "https://hire.example/box/{number}")
+
+
+@pytest.mark.parametrize("symbol", ["]C1", "]d2", "]Q3", "]J1", "]e0"])
+def test_gs1_symbols(symbol: str) -> None:
+    assert identify_scan(f"{symbol}01{GTIN}21A1").unit == UNIT
+    assert identify_scan(symbol).kind == "invalid"
+    assert identify_scan(f"{symbol}https://a/01/{GTIN}/21/A1").kind == "invalid"
+
+
+@pytest.mark.parametrize("symbol", ["]Q1", "]d1", "]J0", "]C0", "]A0", "]L0", ""])
+def test_links_in_other_symbols(symbol: str) -> None:
+    assert identify_scan(f"{symbol}https://shop.example/x/01/{GTIN}/21/A1?17=271231").unit == UNIT
+
+
+@pytest.mark.parametrize(
+    ("text", "gtin"),
+    [
+        ("]E05901234123457", "05901234123457"),
+        ("]E0012345678905", "00012345678905"),
+        ("]E496385074", "00000096385074"),
+        ("]E3590123412345701", "05901234123457"),
+        ("]I110614141999993", "10614141999993"),
+    ],
+)
+def test_retail_symbols_are_class_reads(text: str, gtin: str) -> None:
+    identity = identify_scan(text)
+    assert (identity.kind, identity.ai) == ("class", (("01", gtin),))
+    assert "no serial" in identity.reason
+
+
+@pytest.mark.parametrize("text", ["]E05901234123458", "]E4123", "]E0", "]X", "]", "]]]"])
+def test_broken_symbols(text: str) -> None:
+    assert identify_scan(text).kind == "invalid"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["21ABC123", "99123456", "4006381333931", "15210527", "SN-4711", f"01{GTIN}21A1", "0109506000134353", "]C0ABC", ""],
+)
+def test_nothing_is_guessed_without_proof(text: str) -> None:
+    identity = identify_scan(text)
+    assert identity.kind == "raw"
+    assert identity.reason
+    assert identity.unit == ("" if not text else identity.unit)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (f"01{GTIN}", "class"),
+        ("00106141412345678908", "unit"),
+        (f"01{GTIN}10L\x1d21A1", "unit"),
+        (f"\x1d01{GTIN}21A1", "unit"),
+        (f"(01){GTIN}(21)A1", "unit"),
+        (f"\ufeff(01){GTIN}(21)A1\r\n", "unit"),
+        ("(01)09506000134353", "invalid"),
+        ("urn:epc:id:sgtin:0614141.812345.6789", "unit"),
+    ],
+)
+def test_what_the_text_proves(text: str, kind: str) -> None:
+    assert identify_scan(text).kind == kind
+
+
+def test_assume_gs1() -> None:
+    rules = ScanRules(assume="gs1")
+    assert identify_scan(f"01{GTIN}21A1", rules).unit == UNIT
+    assert identify_scan(f"\x1d01{GTIN}21A1", rules).unit == UNIT
+    assert identify_scan(f"(01){GTIN}(21)A1", rules).unit == UNIT
+    assert identify_scan("541234500015", rules).ai == (("01", "00541234500015"),)
+    assert identify_scan("nonsense", rules).kind == "invalid"
+
+
+def test_assume_digital_link_and_15434_and_plain() -> None:
+    assert identify_scan(f"https://a/01/{GTIN}/21/A1", ScanRules(assume="digital-link")).unit == UNIT
+    assert identify_scan("http://a/b/", ScanRules(assume="digital-link")).kind == "invalid"
+    assert identify_scan("X", ScanRules(assume="15434")).kind == "invalid"
+    assert identify_scan(f"01{GTIN}\x1d21A1", ScanRules(assume="plain")).kind == "raw"
+
+
+@pytest.mark.parametrize("gs", ["|", "^", "<GS>", "\u00ed"])
+def test_substitutes_for_gs(gs: str) -> None:
+    text = f"01{GTIN}10L{gs}21A1"
+    assert identify_scan(f"]C1{text}", ScanRules(gs=gs)).unit == UNIT
+    assert identify_scan(text, ScanRules(gs=gs)).unit == UNIT
+
+
+def test_prefixes_are_stripped_once() -> None:
+    rules = ScanRules(prefixes=("XX", "X"), serials=(BOXES,))
+    assert identify_scan("XXCB-7", rules).unit == "https://hire.example/box/7"
+    assert identify_scan("XXXCB-7", rules).kind == "raw"
+
+
+@pytest.mark.parametrize("symbol", ["", "]C0", "]Q1", "]A0"])
+def test_vendor_serials(symbol: str) -> None:
+    identity = identify_scan(f"{symbol}CB-17/4", ScanRules(serials=(BOXES,)))
+    assert (identity.kind, identity.scheme, identity.unit) == ("unit", "vendor", "https://hire.example/box/17%2F4")
+
+
+def test_a_vendor_rule_does_not_beat_proof_but_beats_a_whole_key() -> None:
+    everything = ScanRules(serials=(VendorRule.parse("(?P<all>.+)", "https://v.example/{all}"),))
+    assert identify_scan(f"]C101{GTIN}21A1", everything).unit == UNIT
+    assert identify_scan(f"01{GTIN}10L\x1d21A1", everything).unit == UNIT
+    assert identify_scan(f"https://a/01/{GTIN}/21/A1", everything).unit == UNIT
+    assert identify_scan("00106141412345678908", everything).unit == "https://v.example/00106141412345678908"
+    assert identify_scan("https://v.example/00/red", everything).scheme == "vendor"
+
+
+def test_the_first_vendor_rule_that_fits_counts() -> None:
+    rules = ScanRules(serials=(BOXES, VendorRule.parse("(?P<n>.+)", "https://b.example/{n}")))
+    assert identify_scan("CB-1", rules).unit == "https://hire.example/box/1"
+    assert identify_scan("cb-1", rules).unit == "https://b.example/cb-1"
+
+
+@pytest.mark.parametrize(
+    ("match", "unit", "why"),
+    [
+        ("(", "https://a/{n}", "no regular expression"),
+        ("(?P<m>.)", "https://a/{n}", "does not name"),
+        ("(?P<n>(a+)+)", "https://a/{n}", "for ever"),
+        ("(?P<n>(a|aa)+)", "https://a/{n}", "for ever"),
+        ("(?P<n>.*.*.*.*)x", "https://a/{n}", "for ever"),
+    ],
+)
+def test_wrong_vendor_rules(match: str, unit: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        VendorRule.parse(match, unit)
+
+
+@pytest.mark.parametrize(
+    "match", [r"(?P<n>\w*)-(?P<m>\w*)-(?P<k>\w*)", r"(?P<n>(?>\d+)[A-Z]{1,3})", r"(?P<n>\d++\w++.++)"]
+)
+def test_vendor_rules_cannot_hang(match: str) -> None:
+    """The worst text for three free repeats still takes well below a second."""
+    rule = VendorRule.parse(match, "https://a/{n}")
+    assert count_ways(match) <= MOST_WAYS
+    start = time.process_time()
+    assert rule.identify("-" * (LONGEST_SERIAL - 1) + "!") == ""
+    assert rule.identify("a" * LONGEST_SERIAL * 2) == ""
+    assert time.process_time() - start < 1
+
+
+def test_endless_scans_are_refused() -> None:
+    assert identify_scan("9" * (LONGEST + 1)).kind == "invalid"
+
+
+def test_lone_surrogates_are_text_too() -> None:
+    assert identify_scan("\udce9").unit == "data:,%ED%B3%A9"

@@ -1,0 +1,123 @@
+"""Decisions become events that are safe: with a real journal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+from edgegw.clock import Clock
+from edgegw.config.model import JournalSettings
+from edgegw.core.counters import Counters
+from edgegw.core.door import DoorSettings
+from edgegw.core.event import Origin
+from edgegw.core.model import Decision, DoorSide, Scan, TagRead
+from edgegw.core.pipeline import Dock, Pipeline, ScannerSettings, StationSettings
+from edgegw.ingest import Ingest, rfc3339
+from edgegw.store.journal import Journal
+from edgegw.supervise import LinkState
+
+TAG = bytes.fromhex("3066C4409047E140075BCD15")
+UNIT = "https://id.gs1.org/01/09506000134352/21/123456789"
+DOCK = Dock(
+    doors=(DoorSettings("door-1", "hall", "yard", "0614141000012"),),
+    stations=(StationSettings("packing", "0614141000005"),),
+    scanners=(ScannerSettings("pack-1", "packing"),),
+    antennas={("dock-1", 1): DoorSide("door-1", "inside"), ("dock-1", 2): DoorSide("door-1", "outside")},
+)
+ORIGIN = Origin("edgegw/v1", "dc-1", "dock-edge-1")
+
+
+def settings(folder: Path) -> JournalSettings:
+    return JournalSettings.model_validate({"path": folder / "journal.db"})
+
+
+def ingest(journal: Journal, clock: Clock, decided: list[Decision]) -> Ingest:
+    made = Ingest(Pipeline(DOCK, Counters()), journal, ORIGIN, clock, decided.append)
+    made.reader_link(LinkState("dock-1", "up"))
+    return made
+
+
+def read(clock: Clock, ago_s: float, antenna: int) -> TagRead:
+    return TagRead("dock-1", antenna, TAG, 96, clock.now() - ago_s, -55.0, reader_t=1.5)
+
+
+async def test_a_movement_is_a_numbered_event_with_its_evidence(tmp_path: Path) -> None:
+    clock, decided = Clock(), list[Decision]()
+    async with Journal.opened(settings(tmp_path), "dock-edge-1", Counters(), clock.now) as journal:
+        taker = ingest(journal, clock, decided)
+        taker.tags([read(clock, 12, 1), read(clock, 11, 1), read(clock, 9, 2), read(clock, 8, 2)])
+        taker.reader_link(LinkState("dock-1", "down"))
+        taker.reader_link(LinkState("dock-1", "up"))
+        task = asyncio.create_task(taker.run())
+        async with asyncio.timeout(5):
+            while not decided:
+                await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait([task])
+        await journal.flush()
+        (row,) = await journal.pending(0, 10)
+        assert await journal.states("door/door-1") == []
+        unit = await journal.unit(UNIT)
+    assert unit is not None
+    assert unit.place == "yard"
+    assert row.topic == "edgegw/v1/dc-1/dock-edge-1/evt/movement"
+    event = json.loads(row.payload)
+    assert event["specversion"] == "1.0"
+    assert event["id"] == f"dock-edge-1:{event['epoch']}:1"
+    assert event["source"] == "/edgegw/v1/dc-1/dock-edge-1"
+    assert event["type"] == "edgegw.movement.v1"
+    assert event["subject"] == UNIT
+    data = event["data"]
+    assert event["time"] == data["time"] < data["decided"]
+    assert (data["unit"], data["door"], data["direction"]) == (UNIT, "door-1", "out")
+    assert (data["from"], data["to"], data["location"]) == ("hall", "yard", "0614141000012")
+    assert data["identity"]["scheme"] == "sgtin-96"
+    evidence = data["evidence"]
+    assert (evidence["reads"], evidence["antennas"]) == (4, ["dock-1/1", "dock-1/2"])
+    assert (evidence["peak_rssi_dbm"], evidence["reader_clock_s"], evidence["late"]) == (-55.0, 1.5, False)
+    assert evidence["span_s"] == 4.0
+
+
+async def test_what_is_being_weighed_is_there_after_a_restart(tmp_path: Path) -> None:
+    """The first half of a pass before, the second half after: one movement."""
+    clock, decided = Clock(), list[Decision]()
+    async with Journal.opened(settings(tmp_path), "dock-edge-1", Counters(), clock.now) as journal:
+        ingest(journal, clock, decided).tags([read(clock, 3, 1), read(clock, 2.5, 1)])
+        await journal.flush()
+        assert len(await journal.states("door/door-1")) == 1
+    async with Journal.opened(settings(tmp_path), "dock-edge-1", Counters(), clock.now) as journal:
+        taker = ingest(journal, clock, decided)
+        await taker.restore(["door-1"])
+        taker.tags([read(clock, 1, 2), read(clock, 0.5, 2)])
+        taker.tags([read(clock, -10, 2)])
+        await journal.flush()
+        (row,) = await journal.pending(0, 10)
+    assert json.loads(row.payload)["data"]["evidence"]["reads"] == 4
+
+
+async def test_repeats_are_known_after_a_restart(tmp_path: Path) -> None:
+    clock, decided = Clock(), list[Decision]()
+    scan = Scan("pack-1", "]d2010950600013435221123456789", clock.now())
+    for _ in range(2):
+        async with Journal.opened(settings(tmp_path), "dock-edge-1", Counters(), clock.now) as journal:
+            taker = ingest(journal, clock, decided)
+            await taker.restore(["door-1"])
+            taker.scan(scan)
+    assert len(decided) == 1
+
+
+async def test_a_scan_that_names_no_unit_is_published_as_it_is(tmp_path: Path) -> None:
+    clock, decided = Clock(), list[Decision]()
+    async with Journal.opened(settings(tmp_path), "dock-edge-1", Counters(), clock.now) as journal:
+        ingest(journal, clock, decided).scan(Scan("pack-1", "HELLO \ud800", clock.now()))
+        await journal.flush()
+        (row,) = await journal.pending(0, 10)
+    event = json.loads(row.payload)
+    assert row.topic.endswith("/evt/unidentified")
+    assert event["data"]["reason"]
+    assert event["data"]["evidence"]["tag"] == "HELLO ?"
+
+
+def test_stamps_are_rfc_3339_in_utc() -> None:
+    assert rfc3339(1_800_000_000.1234) == "2027-01-15T08:00:00.123Z"
