@@ -5,7 +5,7 @@ Two antennas a side stand on the posts of the door and look away from it. Number
     SLOPE_DB     -21.7 dB a decade of distance, round trip (tags in a room)
     AT_1M_DBM    -51 dBm a metre in front of an antenna (30 dBm, 8.5 dBic), less 10 dB for goods around the tag
     FRONT_BACK   12 dB between the front and the back of a panel antenna
-    NOISE_DB     2 dB, as tags that lie still have over the channels of a hopping reader
+    NOISE_DB     1.4 dB, as tags that lie still have over the four channels of a European reader
     FLOOR_DBM    a tag that answers weaker is not heard
     RATE_HZ      reads a second and antenna of one tag among a few (session 0; alone it would be 6 in turns of four)
 """
@@ -22,7 +22,7 @@ from simulators.dock_door.walks import Position, Side, Walk
 AT_1M_DBM = -61.0
 SLOPE_DB = 21.7
 FRONT_BACK_DB = 12.0
-NOISE_DB = 2.0
+NOISE_DB = 1.4
 FLOOR_DBM = -76.0
 RATE_HZ = 4.0
 POST_M = 1.5
@@ -61,7 +61,7 @@ def _seen_by(antenna: Antenna, walk: Walk, rng: random.Random) -> Iterator[Sight
         rssi_dbm = mean_dbm(antenna, walk.at(after_s)) + rng.gauss(0, NOISE_DB)
         if rssi_dbm >= FLOOR_DBM:
             yield Sighting(after_s, antenna, round(rssi_dbm, 1))
-        after_s += rng.uniform(0.7, 1.3) / RATE_HZ
+        after_s += rng.uniform(0.8, 1.2) / RATE_HZ
 
 
 def mean_dbm(antenna: Antenna, position: Position) -> float:

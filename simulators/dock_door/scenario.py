@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
@@ -19,11 +19,6 @@ from simulators.dock_door.walks import Side
 SCENARIOS = Path(__file__).parent / "scenarios"
 
 Direction = Literal["out", "in"]
-Ignored = Literal["one-side", "turned-back", "no-order", "parked"]
-"""Why the door's rule sees no movement (`edgegw.core.door`)."""
-AtDoor = Literal[Direction, Ignored]
-AtStation = Literal["arrived", "observed", "repeat", "class", "raw", "invalid"]
-"""What a scan means: a movement, or why it is none."""
 
 
 class ScenarioFault(ValueError):
@@ -92,7 +87,7 @@ class Happening(Model):
 
 class DoorHappening(Happening):
     door: str
-    expect: AtDoor
+    expect: Literal["out", "in", "ignored"]
 
 
 class Pass(DoorHappening):
@@ -144,7 +139,7 @@ class PassBy(DoorHappening):
 
 
 class LieBeside(DoorHappening):
-    """A unit is put down beside the door and taken away in its lorry or shelf's own good time."""
+    """A unit is put down near the door and taken away after `seconds`."""
 
     unit: str = Field(alias="lie-beside")
     seen_by: Side | Literal["both"]
@@ -160,7 +155,7 @@ class ScanUnit(Happening):
 
     unit: str = Field(alias="scan")
     scanner: str
-    expect: AtStation
+    expect: Literal["arrived", "ignored"]
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -172,7 +167,7 @@ class ScanText(Happening):
 
     text: str = Field(alias="scan-text", min_length=1)
     scanner: str
-    expect: Literal["class", "raw", "invalid"]
+    expect: Literal["ignored"]
 
 
 _KINDS: tuple[type[Happening], ...] = (Pass, Load, TurnBack, PassBy, LieBeside, ScanUnit, ScanText)
@@ -267,7 +262,3 @@ def _sentence(fault: Any) -> str:
     where = ".".join(str(step) for step in fault["loc"] if step not in _WORDS)
     found = "" if isinstance(fault["input"], (dict, list, tuple)) else f" (found {fault['input']!r})"
     return f"{where or 'the file'}: {fault['msg']}{found}"
-
-
-MOVES: frozenset[str] = frozenset((*get_args(Direction), "arrived"))
-"""The expectations that are movements."""

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from simulators.dock_door import radio, walks
 from simulators.dock_door.scenario import (
-    MOVES,
     DoorHappening,
     DoorSpec,
     Happening,
@@ -54,8 +53,7 @@ class Expected(NamedTuple):
 class Act(NamedTuple):
     """One happening, worked out. `decided_s`: the gateway has made up its mind and told it.
 
-    moves    the movements that must come of it
-    ignored  what the gateway calls it if none must
+    moves  the movements that must come of it; none = the gateway must ignore it
     """
 
     at_s: float
@@ -63,7 +61,6 @@ class Act(NamedTuple):
     reads: tuple[TagSeen, ...]
     scans: tuple[Scanned, ...]
     moves: tuple[Expected, ...]
-    ignored: str
 
 
 def acts(scenario: Scenario, round_number: int = 0) -> list[Act]:
@@ -85,18 +82,17 @@ def _act(scenario: Scenario, happening: Happening, units: dict[str, Unit], seed:
     if isinstance(happening, DoorHappening):
         return _at_door(happening, scenario.dock.door(happening.door), involved, seed)
     if isinstance(happening, ScanUnit):
-        text, expect = involved[0].label, happening.expect
+        text = involved[0].label
     else:
         assert isinstance(happening, ScanText)
-        text, expect = happening.text, happening.expect
+        text = happening.text
     station = scenario.dock.station_of(happening.scanner)
     return Act(
         happening.at_s,
         happening.at_s + DECIDED_S,
         reads=(),
         scans=(Scanned(happening.at_s, happening.scanner, text),),
-        moves=tuple(Expected(unit.key, station, None) for unit in involved if expect in MOVES),
-        ignored="" if expect in MOVES else expect,
+        moves=tuple(Expected(unit.key, station, None) for unit in involved if happening.expect == "arrived"),
     )
 
 
@@ -108,14 +104,12 @@ def _at_door(happening: DoorHappening, door: DoorSpec, units: Sequence[Unit], se
         for unit in units
         for after_s, antenna, rssi_dbm in radio.sightings(walk, antennas, random.Random(f"{seed}/{unit.key}"))
     ]
-    moves = happening.expect in MOVES
     return Act(
         happening.at_s,
         happening.at_s + walk.seconds + door.quiet_s + DECIDED_S,
         reads=tuple(sorted(reads)),
         scans=(),
-        moves=tuple(Expected(unit.key, door.name, happening.expect) for unit in units if moves),
-        ignored="" if moves else happening.expect,
+        moves=tuple(Expected(unit.key, door.name, happening.expect) for unit in units if happening.expect != "ignored"),
     )
 
 

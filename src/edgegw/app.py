@@ -20,7 +20,7 @@ import structlog
 from edgegw import control, plan
 from edgegw.clock import Clock
 from edgegw.config import Config
-from edgegw.config.model import Mqtt, Reader, Scanner
+from edgegw.config.model import Mqtt, Reader, Scanner, split_host_port
 from edgegw.core.counters import Counters
 from edgegw.core.event import Origin
 from edgegw.core.pipeline import Pipeline
@@ -159,12 +159,6 @@ class Gateway:
             now=self._clock.now,
             counters=self._counters,
         )
-
-
-def split_host_port(text: str) -> tuple[str, int]:
-    """`10.0.0.5:2001` or `[::1]:2001` -> host and port."""
-    host, _, port = text.rpartition(":")
-    return host.strip("[]"), int(port)
 
 
 def read_password(mqtt: Mqtt) -> str | None:

@@ -22,6 +22,8 @@ def dock(config: Config) -> Dock:
             ScannerSettings(scanner.name, scanner.station, scan_rules(scanner)) for scanner in config.scanners
         ),
         antennas=antenna_map(config),
+        raw=config.identity.raw,
+        strip_leading_zeros=config.identity.strip_leading_zeros,
     )
 
 

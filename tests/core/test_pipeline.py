@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from edgegw.core.counters import Counters
 from edgegw.core.door import DoorSettings
+from edgegw.core.identity import RawPolicy
 from edgegw.core.model import AtStation, DoorSide, Movement, Observation, Scan, TagRead, Unidentified
 from edgegw.core.pipeline import Dock, Pipeline, ScannerSettings, StationSettings
 from edgegw.core.whereabouts import Whereabout
@@ -94,6 +99,25 @@ def test_a_tag_that_no_rule_names_moves_under_its_bits() -> None:
     assert isinstance(movement, Movement)
     assert movement.unit.unit == "urn:epc:raw:96.xAD3830770CCDD0AD38300206"
     assert counters.get("dock-1", "raw") == 2
+
+
+@pytest.mark.parametrize(("policy", "counted"), [("count", "raw"), ("drop", "dropped")])
+def test_raw_tags_by_policy(policy: RawPolicy, counted: str) -> None:
+    counters = Counters()
+    made = Pipeline(replace(DOCK, raw=policy), counters)
+    made.tags([read(0, 1, epc=bytes.fromhex("AD3830770CCDD0AD38300206"))], T)
+    assert made.units_in_view() == {"door-1": 0}
+    assert counters.get("dock-1", counted) == 1
+
+
+def test_a_tag_that_breaks_its_own_scheme_is_visible_under_its_bits() -> None:
+    made, counters = pipeline()
+    epc = bytes.fromhex("307FFFFFFFFFFFFFFFFFFFFF")
+    made.tags([read(0, 1, epc=epc), read(2, 2, epc=epc)], T + 2)
+    (movement,) = made.advance(T + 10)
+    assert isinstance(movement, Movement)
+    assert movement.unit.epc_uri == "urn:epc:raw:96.x307FFFFFFFFFFFFFFFFFFFFF"
+    assert counters.get("dock-1", "invalid") == 2
 
 
 def test_silence_decides_nothing_while_a_reader_is_away() -> None:

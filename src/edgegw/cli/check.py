@@ -14,10 +14,9 @@ from edgegw.config import surroundings
 from edgegw.config.load import Loaded, as_faults, load_with_warnings, printable, read_source
 from edgegw.config.model import Config, Door, Reader, Scanner, Station
 from edgegw.config.syntax import LINE_BREAK
-from edgegw.core.event import Origin
+from edgegw.core.event import TYPES, Origin
 from edgegw.errors import ConfigError, Fault
 
-EVENTS = ("movement", "observation", "unidentified")
 LONGEST_LINE = 110
 
 
@@ -186,7 +185,11 @@ def describe(config: Config) -> list[str]:
 def topics(config: Config) -> list[str]:
     """Where central systems will find the events and the state of this gateway."""
     base = Origin(config.mqtt.prefix, config.site, config.gateway).base
-    return [*(f"{base}/evt/{event}" for event in EVENTS), f"{base}/status"]
+    return [
+        *(f"{base}/evt/{event}" for event in TYPES),
+        f"{base}/status",
+        *(f"{base}/reader/{reader.name}" for reader in config.readers),
+    ]
 
 
 def _door(door: Door) -> str:

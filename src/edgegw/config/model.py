@@ -446,6 +446,22 @@ class JournalSettings(Model):
     )
 
 
+GtinPrefix = Annotated[str, _text(r"\d{1,14}", "the first 1 to 14 digits of a GTIN-14")]
+
+
+class IdentitySettings(Model):
+    """Which unit a read is, where the standards leave a choice."""
+
+    raw: Literal["forward", "count", "drop"] = Field(
+        default="forward",
+        description="tags that no rule names: move under their bits, are counted as raw, or only as dropped",
+    )
+    strip_leading_zeros: tuple[GtinPrefix, ...] = Field(
+        default=(),
+        description="GTIN-14 prefixes whose labels print serials with leading zeros that 96-bit tags cannot hold",
+    )
+
+
 class Log(Model):
     """What edgegw says about itself."""
 
@@ -466,4 +482,5 @@ class Config(Model):
     stations: tuple[Station, ...] = Field(default=(), description="the places where a read means: here now")
     mqtt: Mqtt = Field(description="the broker that the central systems listen to")
     journal: JournalSettings = Field(description="the file where every event is safe before it is sent")
+    identity: IdentitySettings = Field(default=IdentitySettings(), description="which unit a read is")
     log: Log = Field(default=Log(), description="what edgegw says about itself")

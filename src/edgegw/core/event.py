@@ -16,6 +16,8 @@ from edgegw.core.identity import Identity
 from edgegw.core.model import Decision, Evidence, Movement, Observation, Passed, Unidentified
 
 SCHEMA_VERSION = 1
+TYPES = ("movement", "observation", "unidentified")
+"""The last level of the topics under evt/."""
 
 Stamp = Callable[[float], str]
 """A time of the gateway's timeline -> UTC as RFC 3339."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from edgegw.core.counters import Counters
 from edgegw.core.dedupe import Dedupe
 from edgegw.core.door import Door, DoorSettings
-from edgegw.core.identity import Identifier, Identity, ScanRules
+from edgegw.core.identity import Identifier, Identity, RawPolicy, ScanRules
 from edgegw.core.model import (
     AtStation,
     Decision,
@@ -59,12 +59,15 @@ class Dock:
     """Everything the pipeline must know of the configuration.
 
     antennas maps (reader, antenna) to its read point; antenna 0 stands for all antennas of that reader.
+    raw and strip_leading_zeros as in `Identifier`.
     """
 
     doors: tuple[DoorSettings, ...]
     stations: tuple[StationSettings, ...]
     scanners: tuple[ScannerSettings, ...]
     antennas: Mapping[tuple[str, int], ReadPoint]
+    raw: RawPolicy = "forward"
+    strip_leading_zeros: tuple[str, ...] = ()
 
 
 class Changes(NamedTuple):
@@ -75,10 +78,10 @@ class Changes(NamedTuple):
 
 
 class Pipeline:
-    def __init__(self, dock: Dock, counters: Counters, identifier: Identifier | None = None) -> None:
+    def __init__(self, dock: Dock, counters: Counters) -> None:
         self._antennas = dict(dock.antennas)
         self._counters = counters
-        self._identifier = identifier or Identifier(raw="forward")
+        self._identifier = Identifier(raw=dock.raw, strip_leading_zeros=dock.strip_leading_zeros)
         self._doors = {door.name: Door(door, counters) for door in dock.doors}
         self._door_readers = {door.name: _readers_of(door.name, dock.antennas) for door in dock.doors}
         self._stations = {station.name: Dedupe(station.repeat_s) for station in dock.stations}
@@ -166,8 +169,12 @@ class Pipeline:
         """The key under which a tag is weighed: its unit, or for a tag that no rule names, its bits."""
         if identity.kind == "unit":
             return identity.unit
-        self._counters.add(read.reader, identity.kind)
-        return identity.unit or identity.epc_uri if identity.kind in ("raw", "invalid") else ""
+        if identity.kind not in ("raw", "invalid"):
+            self._counters.add(read.reader, identity.kind)
+            return ""
+        policy = self._identifier.raw
+        self._counters.add(read.reader, "dropped" if policy == "drop" else identity.kind)
+        return identity.epc_uri if policy == "forward" else ""
 
     def _at(self, point: ReadPoint, unit: str, identity: Identity, read: TagRead, now: float) -> list[Decision]:
         match point:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from edgegw.core.identity import epc_tables as tables
 from edgegw.core.identity.bits import Illegal, Writer, write_string_6, write_string_7
 from edgegw.core.identity.digital_link import parse_digital_link
+from edgegw.core.identity.digits import is_digits
 from edgegw.core.identity.epc import SCHEMES
 from edgegw.core.identity.epc_plus import PLUS_SCHEMES, PlusTag, encode_plus
 from edgegw.core.identity.gs1_identity import identify_elements
@@ -136,7 +137,7 @@ def _integer(size: int) -> Callable[[Writer, str], None]:
 
 def _number(field: str) -> int:
     """Integers of tags have no leading zeros (TDS 14.3.1)."""
-    if not field.isdigit() or str(int(field)) != field:
+    if not is_digits(field) or (field[0] == "0" and len(field) > 1):
         raise Illegal(f"{field!r} is not a number without leading zeros (TDS 14.3.1)")
     return int(field)
 
@@ -150,9 +151,15 @@ def _string(size: int) -> Callable[[Writer, str], None]:
     return lambda bits, field: write_string_7(bits, field, size)
 
 
-def _numeric_string(size: int) -> Callable[[Writer, str], None]:
+def _numeric_string(size: int, longest: int) -> Callable[[Writer, str], None]:
     """14.3.6: a 1 in front keeps leading zeros."""
-    return lambda bits, field: bits.put(int(f"1{field}"), size)
+
+    def put(bits: Writer, field: str) -> None:
+        if not is_digits(field) or len(field) > longest:
+            raise Illegal(f"serial {field!r} is not 1 to {longest} digits (TDS 14.3.6)")
+        bits.put(int(f"1{field}"), size)
+
+    return put
 
 
 def _zeros(bits: Writer, _: str) -> None:
@@ -222,9 +229,9 @@ _ENCODERS: dict[str, _Encoder] = {
     "gsrn-96": _keyed(tables.SSCC, _zeros),
     "gsrnp-96": _keyed(tables.SSCC, _zeros),
     "gdti-96": _keyed(tables.SGLN, _integer(41)),
-    "gdti-113": _keyed(tables.SGLN, _numeric_string(58)),
+    "gdti-113": _keyed(tables.SGLN, _numeric_string(58, 17)),
     "gdti-174": _keyed(tables.SGLN, _string(119)),
-    "sgcn-96": _keyed(tables.SGLN, _numeric_string(41)),
+    "sgcn-96": _keyed(tables.SGLN, _numeric_string(41, 12)),
     "itip-110": _keyed(tables.SGTIN, _digits(7), _digits(7), _integer(38)),
     "itip-212": _keyed(tables.SGTIN, _digits(7), _digits(7), _string(140)),
     "cpi-96": _cpi_96,
