@@ -40,10 +40,10 @@ class Subscriber:
         self._keeps = bool(client_id)
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5)
         self._client.reconnect_delay_set(1, 1)
-        self._client.on_connect = lambda *_: self._client.subscribe(self._topic, qos=1)
+        self._client.on_connect = lambda *_: self._subscribe()
         self._client.on_subscribe = lambda *_: self._in_loop(self._subscribed.set)
         self._client.on_message = lambda _client, _data, message: self._in_loop(
-            lambda: self._hear(message.topic, message.payload)
+            lambda: self._hear(message.topic, bytes(message.payload))
         )
 
     @property
@@ -60,10 +60,14 @@ class Subscriber:
 
     async def until_up(self, links: list[str], timeout_s: float = 15.0) -> None:
         """Wait until the gateway says that these links are up. TimeoutError."""
-        await self.until(lambda: self.status.get("online") and all(map(self._is_up, links)), timeout_s)
+        await self.until(lambda: all(map(self._is_up, links)), timeout_s)
 
     def _is_up(self, link: str) -> bool:
-        return self.status["links"].get(link, {}).get("status") == "up"
+        links: dict[str, Event] = self.status.get("links", {})
+        return self.status.get("online") is True and links.get(link, {}).get("status") == "up"
+
+    def _subscribe(self) -> None:
+        self._client.subscribe(self._topic, qos=1)
 
     def _in_loop(self, call: Callable[[], object]) -> None:
         self._loop.call_soon_threadsafe(call)

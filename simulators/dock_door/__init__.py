@@ -5,6 +5,7 @@ units      names of units -> tags and labels, fresh ones for every round
 walks      who is where when
 radio      a walk -> what each antenna reads of it
 script     scenario -> acts: every read and scan with its moment, and the movements to expect
+ledger     the movements that must come against those that came
 dock       the readers and scanners themselves, and the gateway configuration that fits them
 gateway    `edgegw run` as a process, as its users run it
 tied       starts a program that ends with the one that started it
@@ -12,7 +13,8 @@ tied       starts a program that ends with the one that started it
 
 from simulators.dock_door.dock import DockDoor
 from simulators.dock_door.gateway import Gateway
+from simulators.dock_door.ledger import Ledger, movement
 from simulators.dock_door.scenario import Scenario, load_scenario
 from simulators.dock_door.script import Act, Expected, acts
 
-__all__ = ["Act", "DockDoor", "Expected", "Gateway", "Scenario", "acts", "load_scenario"]
+__all__ = ["Act", "DockDoor", "Expected", "Gateway", "Ledger", "Scenario", "acts", "load_scenario", "movement"]

@@ -86,7 +86,9 @@ class DockDoor:
 
     async def play(self, acts: Sequence[Act]) -> None:
         """Let all of this happen, from now on, in real time. Ends with the last read or scan."""
-        moments = sorted((item for act in acts for item in (*act.reads, *act.scans)), key=lambda item: item.at_s)
+        moments: list[TagSeen | Scanned] = [read for act in acts for read in act.reads]
+        moments += [scan for act in acts for scan in act.scans]
+        moments.sort(key=lambda moment: moment.at_s)
         began_t, began_s = time.time(), asyncio.get_running_loop().time()
         for moment in moments:
             await _sleep_until(began_s + moment.at_s)

@@ -135,7 +135,12 @@ def compare_tag(epc: bytes, bits: int) -> str:
     if not theirs:
         return _why_refused(ours)
     parsed = parse_urn(ours.epc_uri)
-    return AGREE if not isinstance(parsed, Refusal) and parsed.uri == theirs else UNEXPLAINED + f" {theirs}"
+    if not isinstance(parsed, Refusal) and parsed.uri == theirs:
+        return AGREE
+    return _UNALIGNED if ours.scheme == "adi-var" else f"{UNEXPLAINED}: {ours.epc_uri} {theirs}"
+
+
+_UNALIGNED = "epcpy takes any six zeros in ADI-var for the end, we those between characters (TDS 14.4.8)"
 
 
 _ACCEPTED = {  # a part of our reason: why we are right
@@ -162,7 +167,9 @@ def _why_refused(ours: Identity) -> str:
     if ours.scheme == "gdti-113" or ours.scheme.endswith("+"):
         return "epcpy does not know GDTI-113, withdrawn by TDS 1.9, nor the schemes of TDS 2.x (TDS 14.2)"
     if ours.scheme == "adi-var":
-        return "epcpy wants a length of its own choice for ADI-var (TDS 14.4.8: up to the zero character)"
+        return _UNALIGNED
+    if ours.scheme == "giai-202" and ":" in ours.epc_uri[20:]:
+        return "epcpy refuses a colon in a GIAI, which is in table A-1 and needs no escape (TDS 5, 6.3.5)"
     return f"{UNEXPLAINED}: epcpy refuses {ours.epc_uri}"
 
 
@@ -239,6 +246,8 @@ def _why_biip_accepts(reason: str) -> str:
 
 
 def _why_biip_refuses(ours: Message) -> str:
+    if len(dict(ours.elements).get("7007", "")) == 12:
+        return "biip takes a range of harvest dates for a time (General Specifications 3.8.8)"
     return f"{UNEXPLAINED}: biip refuses {ours.as_bracketed()}"
 
 
