@@ -42,6 +42,10 @@ class Gateway:
     def pid(self) -> int:
         return self._running.pid
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
     async def ended(self) -> int:
         """Wait for its end; the exit code."""
         return await self._running.wait()

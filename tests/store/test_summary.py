@@ -24,9 +24,9 @@ async def test_looking_leaves_no_trace(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     async with opened(path):
         pass
-    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}  # noqa: ASYNC240 - a test may block
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     summarise(path)
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before  # noqa: ASYNC240 - as above
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_no_file(tmp_path: Path) -> None:

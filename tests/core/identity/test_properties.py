@@ -183,7 +183,9 @@ def test_any_bytes_under_a_known_header_have_an_answer(header: int, rest: bytes)
     identity = identify_epc(epc, 8 * len(epc))
     explain_epc(epc, 8 * len(epc))
     if identity.kind != "invalid" and identity.epc_uri:
-        again = encode_epc(identity.epc_uri, identity.scheme, filter_value=int(dict(identity.attributes).get("filter", 0)))
+        again = encode_epc(
+            identity.epc_uri, identity.scheme, filter_value=int(dict(identity.attributes).get("filter", 0))
+        )
         assert isinstance(again, EncodedEpc), again
         assert again.epc.rstrip(b"\0") == epc.rstrip(b"\0")
 

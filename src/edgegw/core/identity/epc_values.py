@@ -147,10 +147,11 @@ def _alphabet(characters: str, size: int) -> tuple[Callable[[Bits, int], str], C
 
 
 def _read_ascii(bits: Bits, length: int) -> str:
-    text = [STRING_7[bits.take(7)] for _ in range(length)]
-    if not all(text):
-        raise Illegal("a 7-bit code is no character of GS1 set 82 (TDS 14.5.6.6)")
-    return "".join(text)
+    """Sets 82 and 39, that is with `#`, which part numbers may have (table E)."""
+    codes = [bits.take(7) for _ in range(length)]
+    if not all(STRING_7[code] or code == ord("#") for code in codes):
+        raise Illegal("a 7-bit code is no character of GS1 set 82 or 39 (TDS 14.5.6.6)")
+    return "".join(map(chr, codes))
 
 
 def _write_ascii(text: str, bits: Writer) -> None:
