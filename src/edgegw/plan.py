@@ -79,6 +79,10 @@ def _door(door: Door) -> DoorSettings:
         quiet_s=door.quiet_s,
         max_open_s=door.max_open_s,
         min_order_s=door.min_order_s,
+        steady_db=None if door.steady_db == "auto" else door.steady_db,
+        memory_s=door.memory_s,
+        load_min_tags=door.load.min_tags,
+        load_quorum=door.load.quorum,
     )
 
 

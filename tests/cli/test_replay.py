@@ -49,13 +49,15 @@ def test_movements_and_verdicts(config: Path, tmp_path: Path, compressed: bool) 
     text = "\n".join(line(t, antenna) for t, antenna in READS)
     reads = tmp_path / ("reads.jsonl.gz" if compressed else "reads.jsonl")
     reads.write_bytes(gzip.compress(text.encode()) if compressed else text.encode())
-    code, (event,), verdicts = replay(config, reads, tmp_path)
+    code, (event, back), verdicts = replay(config, reads, tmp_path)
     assert code == OK
     assert event["t"] == pytest.approx(1_800_000_001.667, abs=0.001)
-    assert event["emitted_t"] == 1_800_000_007.5
+    assert event["emitted_t"] == 1_800_000_005.667
     assert (event["epc"], event["door"], event["direction"]) == ("3066C4409047E140075BCD15", "door-1", "out")
     assert event["unit"] == "https://id.gs1.org/01/09506000134352/21/123456789"
-    assert [verdict["reason"] for verdict in verdicts] == ["crossed", "one-side"]
+    assert (event["reason"], event["order_s"], event["load"]) == ("crossed", 2.33, None)
+    assert (back["reason"], back["direction"], back["t"]) == ("memory", "in", 1_800_000_020.0)
+    assert [verdict["reason"] for verdict in verdicts] == ["crossed", "memory"]
 
 
 def test_the_same_reads_give_the_same_output(config: Path, tmp_path: Path) -> None:

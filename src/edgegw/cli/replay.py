@@ -14,7 +14,7 @@ from edgegw.config import Config
 from edgegw.config.load import load
 from edgegw.core.counters import Counters
 from edgegw.core.event import unit_key
-from edgegw.core.model import Decision, Evidence, Movement, Passed, TagRead
+from edgegw.core.model import Decision, Evidence, Movement, Passed, TagRead, Why
 from edgegw.core.pipeline import Pipeline
 from edgegw.sources.replay import recorded_reads
 
@@ -78,12 +78,13 @@ def _movement(movement: Movement) -> dict[str, Any]:
         "direction": movement.direction,
         "from": movement.origin,
         "to": movement.place,
+        **_why(movement.why),
         **_evidence(movement.evidence),
     }
 
 
 def _verdict(decision: Movement | Passed) -> dict[str, Any]:
-    reason = decision.reason if isinstance(decision, Passed) else "crossed" if decision.door else "arrived"
+    reason = decision.reason if isinstance(decision, Passed) else "arrived"
     return {
         "t": round(decision.t, 3),
         "emitted_t": round(decision.decided_t, 3),
@@ -91,8 +92,26 @@ def _verdict(decision: Movement | Passed) -> dict[str, Any]:
         "unit": unit_key(decision.unit),
         "door": decision.door or None,
         "reason": reason,
+        **_why(decision.why),
         **_evidence(decision.evidence),
     }
+
+
+def _why(why: Why | None) -> dict[str, Any]:
+    """The reason of a door and its numbers."""
+    if why is None:
+        return {}
+    return {
+        "reason": why.code,
+        "order_s": _rounded(why.order_s),
+        "clarity": _rounded(why.clarity),
+        "spread_db": _rounded(why.spread_db),
+        "load": {"t": round(why.load.t, 3), "agreed": why.load.agreed, "of": why.load.of} if why.load else None,
+    }
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 2)
 
 
 def _evidence(evidence: Evidence) -> dict[str, Any]:

@@ -356,6 +356,15 @@ class Places(Model):
         return self
 
 
+class LoadVote(Model):
+    """Units that cross together vote."""
+
+    min_tags: int = Field(
+        default=5, ge=0, le=1000, description="so many units crossing together are a load; 0 = each for itself"
+    )
+    quorum: float = Field(default=0.5, gt=0, le=1, description="share of a load that must have crossed")
+
+
 class Door(Model):
     """A dock door: what passes from one side's antennas to the other's has moved."""
 
@@ -365,11 +374,18 @@ class Door(Model):
     location: Gln | None = Field(default=None, description="GLN of the door; in quotes, it may start with 0")
     quiet_s: float = Field(default=4, gt=0, le=60, description="a pass is over when the tag was silent this long")
     max_open_s: float = Field(
-        default=30, gt=0, le=3600, description="a tag seen longer than this without a break is standing there"
+        default=12, gt=0, le=3600, description="a tag seen longer than this without a break is standing there"
     )
     min_order_s: float = Field(
         default=0.4, ge=0, le=10, description="the two sides must follow each other by at least this"
     )
+    steady_db: Literal["auto"] | Annotated[float, Field(ge=0, le=20)] = Field(
+        default="auto", description="a tag whose signal wanders less lies still; auto: learned from the tags here"
+    )
+    memory_s: float = Field(
+        default=900, ge=0, le=86_400, description="the side where a unit was last seen counts for this long"
+    )
+    load: LoadVote = Field(default=LoadVote(), description="units that cross together vote")
 
     @model_validator(mode="after")
     def _can_end(self) -> Door:

@@ -86,6 +86,41 @@ class Evidence(NamedTuple):
     late: bool = False
 
 
+class SideSight(NamedTuple):
+    """What one side of a door saw of a unit. `centre_t`: power-weighted mean time of its reads."""
+
+    reads: int
+    centre_t: float
+    peak_rssi_dbm: float | None = None
+
+
+class LoadVote(NamedTuple):
+    """Units that move together decide together: `agreed` of `of` crossed around `t`."""
+
+    t: float
+    agreed: int
+    of: int
+
+
+class Why(NamedTuple):
+    """The reason of a door's decision and the numbers behind it.
+
+    code        one of the codes of `edgegw.core.door`
+    order_s     from the centre of the inside's reads to that of the outside's; None = one side only
+    clarity     |order_s| over the spread of the reads in time: 1 = the sides follow each other as far as they spread
+    spread_db   how much the signal of a tag wandered, antenna by antenna; None = too few reads
+    load        the vote it was part of
+    """
+
+    code: str
+    inside: SideSight | None = None
+    outside: SideSight | None = None
+    order_s: float | None = None
+    clarity: float | None = None
+    spread_db: float | None = None
+    load: LoadVote | None = None
+
+
 class Movement(NamedTuple):
     """A unit went from one place to another. `origin` None = not known. `door` or `station` names the read point.
 
@@ -103,6 +138,7 @@ class Movement(NamedTuple):
     direction: Direction | None = None
     station: str = ""
     location: str | None = None
+    why: Why | None = None
 
 
 class Observation(NamedTuple):
@@ -134,6 +170,7 @@ class Passed(NamedTuple):
     door: str
     reason: str
     evidence: Evidence
+    why: Why | None = None
 
 
 Decision = Movement | Observation | Unidentified | Passed

@@ -150,7 +150,7 @@ class Pipeline:
         if whereabout.read_point in self._stations:
             self._stations[whereabout.read_point].remember(unit, whereabout.t)
         elif whereabout.read_point in self._doors:
-            self._doors[whereabout.read_point].restore_decided(unit, whereabout.t)
+            self._doors[whereabout.read_point].restore_decided(unit, whereabout.t, whereabout.place)
 
     def restore_episode(self, door: str, unit: str, state: str) -> None:
         """Take back what was being weighed. A door that is no longer configured, or a state that cannot be read,

@@ -1,0 +1,34 @@
+"""Reads at a dock door -> a movement, or the reason why not.
+
+A pass is one *episode* per unit: it opens with the first read and gathers what each side saw and when. It is weighed
+when the unit was silent for `quiet_s`, or `quiet_s` after it seems to have crossed and has gone away on the far
+side; what stays near the door gets twice as long, for it may come back. A unit that stays in view for longer than
+`max_open_s` lets go of the older half of its reads. The evidence, from the strongest to the weakest:
+
+    movement      the evidence
+    crossed       the two sides saw it one after the other (`order`), and clearly
+    load          it was there when its load crossed, and its reads fit that load (`load`)
+    memory        only one side saw it, and it was last known to be on the other (`known`)
+    visit         the same; it had come to the door on the other side and vanished: it crossed then
+
+    no movement   the evidence
+    one-side      only one side saw it: it passed by, or stands there
+    turned-back   both sides saw it, and it was last seen where it was first seen
+    no-order      both sides saw it at about the same time, or its own habits explain its reads as well
+    steady        its signal does not wander: it lies still (`steady`; what still means is learned at each door)
+    parked        still in view when max_open_s had passed, and not crossed
+    weak          only one side saw it, fainter than what crosses here
+    vetoed-by-load most of the units around it did not cross
+
+A read that belongs to an episode already decided is `late`: counted, never weighed again.
+Memory: at most MAX_OPEN units in view at about 5 kB, MAX_KNOWN remembered at about 1 kB.
+
+Nothing is learned before the first reads, so there is no time of learning at the start: until enough tags have been
+lying at a door, nothing that wanders by more than 1 dB counts as lying.
+"""
+
+from edgegw.core.door.door import MAX_OPEN, Door
+from edgegw.core.door.known import MAX_KNOWN
+from edgegw.core.door.settings import DoorSettings
+
+__all__ = ["MAX_KNOWN", "MAX_OPEN", "Door", "DoorSettings"]

@@ -1,0 +1,464 @@
+"""The episodes of one door, and what becomes of them. The rules stand in the package's docstring."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from edgegw.core.counters import Counters
+from edgegw.core.door import episode as episodes
+from edgegw.core.door.episode import Episode, Glimpse
+from edgegw.core.door.known import Known, Memory
+from edgegw.core.door.load import AROUND_S, MAX_ODDS, TOGETHER_S, Load, gather, likeness, pool
+from edgegw.core.door.order import OTHER, Order, has_left, weigh
+from edgegw.core.door.settings import DoorSettings
+from edgegw.core.door.steady import RESIDENT_S, Threshold
+from edgegw.core.identity.value import Identity
+from edgegw.core.model import Direction, LoadVote, Movement, Passed, Side, TagRead, Why
+
+MAX_OPEN = 20_000
+HABIT_READS = 8
+"""Fewer glimpses are no habit."""
+STANDING_ODDS = 20.0
+"""A tag that has been standing in view crosses rarely: its reads must be this much likelier than its habits."""
+RETRY_S = 0.5
+LATER_S = 0.05
+"""What was weighed and not decided is not weighed again at once."""
+STAYS = 2.0
+"""What stays on the far side for so many times quiet_s has crossed, though it is still in view."""
+_DIRECTION: dict[Side, Direction] = {"inside": "out", "outside": "in"}
+
+Decided = list[Movement | Passed]
+
+
+class _Open(NamedTuple):
+    unit: str
+    identity: Identity
+    episode: Episode
+    known: Known
+
+
+class Door:
+    """All episodes of one door. `see` takes reads, `advance` decides what time has finished."""
+
+    def __init__(self, settings: DoorSettings, counters: Counters) -> None:
+        self.settings = settings
+        self._counters = counters
+        self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._due: list[tuple[float, str]] = []
+        self._memory = Memory(settings.memory_s)
+        self._threshold = Threshold()
+        self._faint_dbm: float | None = None
+        self._loads: list[Load] = []
+        self._changed: set[str] = set()
+
+    def see(self, unit: str, identity: Identity, read: TagRead, side: Side, now: float) -> Decided:
+        """Weigh one read. Returns what it decided: an episode that this read shows to be over."""
+        known = self._memory.of(unit, read.t)
+        if read.t <= known.decided_t:
+            self._counters.add(self.settings.name, "late")
+            return []
+        decided: Decided = []
+        one = self._open.get(unit)
+        if one and read.t > one.episode.last_t + self.settings.quiet_s:
+            decided += self._finish(one, read.t, now)
+            one = None
+        if one is None:
+            follows = read.t <= known.decided_t + self.settings.quiet_s
+            one = _Open(unit, identity, Episode(read, follows), known)
+            decided += self._make_room(now)
+            self._open[unit] = one
+        one.episode.add(read, side)
+        known.see(read)
+        if read.t >= one.episode.last_t:
+            self._open.move_to_end(unit)
+        if one.episode.worth_saving:
+            self._changed.add(unit)
+        if one.episode.last_t - one.episode.first_t > self.settings.max_open_s:
+            decided += self._shorten(one, now)
+        self._schedule(one)
+        return decided
+
+    def advance(self, through_t: float, now: float) -> Decided:
+        """Decide everything that is due until `through_t`, oldest first."""
+        decided: Decided = []
+        while self._due and self._due[0][0] <= through_t:
+            due_t, unit = heapq.heappop(self._due)
+            one = self._open.get(unit)
+            if one is None or one.episode.due_t != due_t:
+                continue
+            one.episode.due_t = math.inf
+            if self._due_t(one) <= through_t:
+                decided += self._weigh(one, through_t, now)
+                one.episode.not_before_t = max(one.episode.not_before_t, through_t + LATER_S)
+            if self._open.get(unit) is one:
+                self._schedule(one)
+        return decided
+
+    @property
+    def due_t(self) -> float | None:
+        """When time decides something next; None with nothing in view."""
+        while self._due:
+            due_t, unit = self._due[0]
+            one = self._open.get(unit)
+            if one is not None and one.episode.due_t == due_t:
+                return due_t
+            heapq.heappop(self._due)
+        return None
+
+    @property
+    def units_in_view(self) -> int:
+        return len(self._open)
+
+    def take_changed(self) -> dict[str, str | None]:
+        """Unit -> its undecided state as JSON, None = decided, since the last call: for the journal."""
+        changed = {unit: self._saved(unit) for unit in self._changed}
+        self._changed.clear()
+        return changed
+
+    def restore(self, unit: str, state: str, identify: Callable[[TagRead], Identity]) -> None:
+        """Take back an undecided episode as `take_changed` gave it. Raises ValueError for anything else."""
+        episode = episodes.from_json(state)
+        one = _Open(unit, identify(episode.read), episode, self._memory.of(unit, episode.last_t))
+        self._open[unit] = one
+        self._schedule(one)
+
+    def restore_decided(self, unit: str, until_t: float, place: str = "") -> None:
+        """Take back that a unit was decided until then, and is on the side called `place`."""
+        known = self._memory.of(unit, until_t)
+        known.decided_t = known.moved_t = until_t
+        known.be_on(self.settings.side(place), until_t)
+
+    # ------------------------------------------------------------ when
+
+    def _schedule(self, one: _Open) -> None:
+        due_t = self._due_t(one)
+        if due_t < one.episode.due_t:
+            one.episode.due_t = due_t
+            heapq.heappush(self._due, (due_t, one.unit))
+
+    def _due_t(self, one: _Open) -> float:
+        """Silence finishes an episode; quiet_s on the far side finishes it too, though it is still in view."""
+        episode, quiet_s = one.episode, self.settings.quiet_s
+        due_t = episode.last_t + quiet_s
+        if len(episode.sides) == 2:
+            order = self._order(one)
+            if order.origin:
+                due_t = min(due_t, order.t + quiet_s)
+        elif self._from_memory(one):
+            due_t = min(due_t, episode.first_t + quiet_s)
+        return max(due_t, episode.not_before_t)
+
+    def _order(self, one: _Open) -> Order:
+        """What its own reads say, against its own habits."""
+        order = weigh(one.episode.glimpses, self.settings.min_order_s)
+        if order.origin is None:
+            return order
+        if self._is_steady(one):
+            return order._replace(reason="steady", origin=None)
+        if self._is_return(one.known, order):
+            return order._replace(reason="turned-back", origin=None)
+        habits = one.known.sides
+        if sum(habits.values()) >= HABIT_READS:
+            odds = STANDING_ODDS if one.episode.follows else 1.0
+            if likeness(one.episode.glimpses, order.t, order.origin, habits) < math.log(odds):
+                return order._replace(reason="no-order", origin=None)
+        return order
+
+    def _is_return(self, known: Known, order: Order) -> bool:
+        """Back to where it was a moment ago, and nothing says that it had left."""
+        if known.zone is None or known.zone == order.origin or known.visit_t is not None:
+            return False
+        return order.t - known.zone_t < self.settings.max_open_s
+
+    def _wait(self, one: _Open, until_t: float) -> Decided:
+        one.episode.not_before_t = until_t
+        return []
+
+    # ------------------------------------------------------------ what
+
+    def _weigh(self, one: _Open, through_t: float, now: float) -> Decided:
+        episode, quiet_s = one.episode, self.settings.quiet_s
+        order = self._order(one)
+        is_silent = episode.last_t + quiet_s <= through_t
+        if order.origin:
+            t, units = self._load_around(order)
+            if len(units) >= self._min_tags:
+                return (
+                    self._wait(one, t + quiet_s)
+                    if t + quiet_s > through_t
+                    else self._decide_load(t, order.origin, units, through_t, now)
+                )
+            return self._weigh_single(one, order, through_t, now)
+        if not is_silent and not self._from_memory(one):
+            return self._wait(one, through_t + RETRY_S)
+        if self._load_pending(episode) and episode.last_t + 2 * quiet_s > through_t:
+            return self._wait(one, through_t + RETRY_S)
+        return self._finish(one, through_t, now)
+
+    def _weigh_single(self, one: _Open, order: Order, through_t: float, now: float) -> Decided:
+        assert order.origin
+        episode, quiet_s = one.episode, self.settings.quiet_s
+        if any(self._dissents(one, load) for load in self._loads):
+            return self._finish(one, through_t, now)
+        other_t, others = self._load_around(order._replace(origin=OTHER[order.origin]))
+        if len(others) >= self._min_tags and other_t + quiet_s > through_t:
+            return self._wait(one, other_t + quiet_s + RETRY_S)
+        if not self._is_ripe(order.t, order.origin, episode.glimpses, through_t):
+            self._came_from(one, order.origin)
+            return self._wait(one, through_t + RETRY_S)
+        company = [
+            other for other in self._two_sided() if not other.episode.follows and self._is_around(other, order.t)
+        ]
+        if len(company) >= self._min_tags:
+            pooled = weigh(pool(other.episode.glimpses for other in company), self.settings.min_order_s)
+            if pooled.origin != order.origin:
+                if max(other.episode.last_t for other in company) + quiet_s > through_t:
+                    return self._wait(one, through_t + RETRY_S)
+                vote = LoadVote(order.t, 1, len(company))
+                return [self._pass(other, self._order(other), "vetoed-by-load", now, vote) for other in company]
+        return self._move(one, order, now)
+
+    def _is_ripe(self, t: float, origin: Side, glimpses: Sequence[Glimpse], through_t: float) -> bool:
+        """It has gone away on the far side, or stays there for long."""
+        return has_left(glimpses, origin, through_t) or through_t >= t + STAYS * self.settings.quiet_s
+
+    def _came_from(self, one: _Open, origin: Side) -> None:
+        """What seems to cross came from there; if it turns out to be on its way back, it has not moved."""
+        if one.known.zone is None:
+            one.known.be_on(origin, one.episode.last_t)
+
+    def _finish(self, one: _Open, t: float, now: float) -> Decided:
+        """Decide an episode that is over, alone."""
+        order = self._order(one)
+        if self._is_steady(one):
+            return [self._pass(one, order, "steady", now)]
+        if order.origin and not any(self._dissents(one, load) for load in self._loads):
+            return self._move(one, order, now)
+        for load in self._loads:
+            if self._may_join(one, load) and self._dissents(one, load):
+                return [self._cross(one, order, load.origin, load.t, "load", now, load.vote)]
+            odds = load.odds if self._is_mobile(one, load) else 1 / 1.6
+            if self._may_join(one, load) and load.takes(one.episode.glimpses, one.known.sides, odds):
+                load.agreed += 1
+                load.of += 1
+                return [self._cross(one, order, load.origin, load.t, "load", now, load.vote)]
+        if order.reason == "one-side":
+            return self._one_side(one, order, now)
+        one.known.be_on(None, one.episode.last_t)
+        return [self._pass(one, order, order.reason, now)]
+
+    def _move(self, one: _Open, order: Order, now: float) -> Decided:
+        """A crossing of its own."""
+        assert order.origin
+        decided: Decided = []
+        known = one.known
+        if known.zone == OTHER[order.origin] and known.visit_t is not None:
+            missed = order._replace(order_s=None, clarity=None)
+            decided.append(self._movement(one, missed, known.zone, known.visit_t, "visit", now))
+        decided.append(self._cross(one, order, order.origin, order.t, "crossed", now))
+        return decided
+
+    def _one_side(self, one: _Open, order: Order, now: float) -> Decided:
+        (side,) = one.episode.sides
+        known, episode = one.known, one.episode
+        visit_t = None if episode.follows else episode.last_t
+        if self._is_faint(episode):
+            return [self._pass(one, order, "weak", now)]
+        if not self._from_memory(one):
+            known.be_on(side, episode.last_t, visit_t)
+            return [self._pass(one, order, "one-side", now)]
+        if known.visit_t is None:
+            return [self._cross(one, order, OTHER[side], episode.first_t, "memory", now)]
+        crossed = self._cross(one, order, OTHER[side], known.visit_t, "visit", now)
+        known.visit_t = visit_t
+        return [crossed]
+
+    def _is_faint(self, episode: Episode) -> bool:
+        """Fainter than what crosses here."""
+        peak_dbm = episode.peak_rssi_dbm
+        return self._faint_dbm is not None and peak_dbm is not None and peak_dbm < self._faint_dbm
+
+    def _from_memory(self, one: _Open) -> bool:
+        """Seen on one side only, and known to have been on the other."""
+        episode, known = one.episode, one.known
+        if (
+            len(episode.sides) != 1
+            or episode.follows
+            or known.zone is None
+            or episode.first_t - known.zone_t > self.settings.memory_s
+        ):
+            return False
+        return known.zone not in episode.sides
+
+    # ------------------------------------------------------------ loads
+
+    @property
+    def _min_tags(self) -> float:
+        return self.settings.load_min_tags or math.inf
+
+    def _load_around(self, order: Order) -> tuple[float, list[str]]:
+        if not self.settings.load_min_tags:
+            return order.t, []
+        return gather({one.unit: self._order(one) for one in self._two_sided()}, order)
+
+    def _two_sided(self) -> list[_Open]:
+        return [one for one in self._open.values() if len(one.episode.sides) == 2 and not self._is_steady(one)]
+
+    def _load_pending(self, episode: Episode) -> bool:
+        if not self.settings.load_min_tags:
+            return False
+        return sum(len(one.episode.sides) == 2 for one in self._open.values()) >= self.settings.load_min_tags
+
+    def _decide_load(self, t: float, origin: Side, units: list[str], through_t: float, now: float) -> Decided:
+        seeds = [self._open[unit] for unit in units]
+        load = Load(t, origin, [one.episode.glimpses for one in seeds])
+        there = seeds + [one for one in self._two_sided() if one.unit not in units and self._may_join(one, load)]
+        pooled = weigh(pool(one.episode.glimpses for one in there), self.settings.min_order_s)
+        others = [one for one in self._open.values() if one.unit not in units and self._may_join(one, load)]
+        joining = [one for one in others if load.takes(one.episode.glimpses, one.known.sides)]
+        joining += [one for one in others if one not in joining and self._dissents(one, load)]
+        left = [one for one in others if one not in joining and self._is_mobile(one, load)]
+        load.odds = min(MAX_ODDS, (len(seeds) + len(joining) + 1) / (len(left) + 1))
+        joining += [one for one in left if load.takes(one.episode.glimpses, one.known.sides, load.odds)]
+        load.agreed = len(seeds) + len(joining)
+        load.of = load.agreed + sum(one not in seeds and one not in joining for one in there)
+        last_t = max(one.episode.last_t for one in there)
+        is_silent = last_t + self.settings.quiet_s <= through_t
+        glimpses = pool(one.episode.glimpses for one in seeds)
+        crossed = pooled.origin == origin and load.agreed >= self.settings.load_quorum * load.of
+        if not is_silent and not (crossed and self._is_ripe(t, origin, glimpses, through_t)):
+            for one in seeds:
+                self._came_from(one, origin)
+                self._wait(one, through_t + RETRY_S)
+            return []
+        if not crossed:
+            return [self._pass(one, self._order(one), "vetoed-by-load", now, load.vote) for one in there]
+        self._faint_dbm = load.faint_dbm
+        self._loads = [other for other in self._loads if other.t > t - 60] + [load]
+        decided: Decided = []
+        for one in seeds:
+            order = self._order(one)
+            decided.append(self._cross(one, order, origin, order.t, "crossed", now, load.vote))
+        for one in joining:
+            decided.append(self._cross(one, self._order(one), origin, load.t, "load", now, load.vote))
+        return decided
+
+    def _dissents(self, one: _Open, load: Load) -> bool:
+        """Would have crossed the other way in the middle of the load: there is no room for that in a door."""
+        order = self._order(one)
+        return order.origin == OTHER[load.origin] and abs(order.t - load.t) <= TOGETHER_S
+
+    def _is_around(self, one: _Open, t: float) -> bool:
+        return one.episode.first_t <= t + AROUND_S and one.episode.last_t >= t - AROUND_S
+
+    def _may_join(self, one: _Open, load: Load) -> bool:
+        """Was there, does not lie there, and has not crossed with it already."""
+        episode, known = one.episode, one.known
+        if not self._is_around(one, load.t):
+            return False
+        if known.moved_t >= load.t - AROUND_S or self._is_steady(one):
+            return False
+        if known.signal.spread_db() is None and load.is_faint(episode.glimpses):
+            return False
+        return known.zone != OTHER[load.origin] or load.origin in episode.sides
+
+    # ------------------------------------------------------------ verdicts
+
+    def _cross(
+        self, one: _Open, order: Order, origin: Side, t: float, code: str, now: float, vote: LoadVote | None = None
+    ) -> Movement:
+        movement = self._movement(one, order, origin, t, code, now, vote)
+        self._end(one)
+        one.known.be_on(OTHER[origin], one.episode.last_t)
+        one.known.moved_t = one.known.since_t = one.episode.last_t
+        if vote or (code == "crossed" and not one.episode.follows):
+            self._threshold.moved(one.unit, one.known.signal.spread_db())
+        return movement
+
+    def _movement(
+        self, one: _Open, order: Order, origin: Side, t: float, code: str, now: float, vote: LoadVote | None = None
+    ) -> Movement:
+        self._counters.add(self.settings.name, "crossed")
+        return Movement(
+            unit=one.identity,
+            t=t,
+            decided_t=max(now, one.episode.last_t),
+            origin=self.settings.place(origin),
+            place=self.settings.place(OTHER[origin]),
+            evidence=one.episode.evidence(),
+            door=self.settings.name,
+            direction=_DIRECTION[origin],
+            location=self.settings.location,
+            why=self._why(one, order, code, vote),
+        )
+
+    def _pass(self, one: _Open, order: Order, reason: str, now: float, vote: LoadVote | None = None) -> Passed:
+        self._counters.add(self.settings.name, reason)
+        self._end(one)
+        self._learn(one)
+        return self._passed(one, order, reason, now, vote)
+
+    def _passed(self, one: _Open, order: Order, reason: str, now: float, vote: LoadVote | None = None) -> Passed:
+        t = one.episode.last_t
+        why = self._why(one, order, reason, vote)
+        return Passed(one.identity, t, max(now, t), self.settings.name, reason, one.episode.evidence(), why)
+
+    def _why(self, one: _Open, order: Order, code: str, vote: LoadVote | None) -> Why:
+        return order.why(code)._replace(spread_db=one.known.signal.spread_db(), load=vote)
+
+    # ------------------------------------------------------------ house-keeping
+
+    def _shorten(self, one: _Open, now: float) -> Decided:
+        """In view for long: what is older than half of max_open_s no longer belongs to a crossing of now."""
+        order = self._order(one)
+        if order.origin:
+            return []
+        self._learn(one)
+        came_from = one.episode.glimpses[0].side
+        one.episode.forget_before(one.episode.last_t - self.settings.max_open_s / 2)
+        if one.known.zone is None:
+            one.known.be_on(came_from, one.episode.last_t)
+        self._counters.add(self.settings.name, "parked")
+        return [self._passed(one, order, "parked", now)]
+
+    def _learn(self, one: _Open) -> None:
+        """A tag that has been here for long teaches what steady means."""
+        spread_db = one.known.signal.spread_db()
+        if spread_db is None or one.known.seen_t - one.known.since_t < RESIDENT_S:
+            return
+        self._threshold.lies(one.unit, spread_db)
+
+    def _is_steady(self, one: _Open) -> bool:
+        limit_db = self._threshold.db if self.settings.steady_db is None else self.settings.steady_db
+        return one.known.signal.is_below(limit_db)
+
+    def _is_mobile(self, one: _Open, load: Load) -> bool:
+        """Its signal wanders like that of a tag that moves, or it came with the load."""
+        if one.known.signal.spread_db() is None:
+            return not one.known.sides and one.episode.first_t >= load.t - AROUND_S
+        spread_db = one.known.signal.spread_db()
+        return not one.episode.follows and spread_db is not None and spread_db > self._threshold.db
+
+    def _make_room(self, now: float) -> Decided:
+        if len(self._open) < MAX_OPEN:
+            return []
+        self._counters.add(self.settings.name, "crowded")
+        oldest = next(iter(self._open.values()))
+        return self._finish(oldest, oldest.episode.last_t, now)
+
+    def _end(self, one: _Open) -> None:
+        del self._open[one.unit]
+        self._changed.add(one.unit)
+        one.known.done_with(one.episode)
+
+    def _saved(self, unit: str) -> str | None:
+        one = self._open.get(unit)
+        if one is None:
+            return None
+        one.episode.saved_reads = one.episode.reads
+        one.episode.new_side = False
+        return episodes.to_json(one.episode)

@@ -1,0 +1,86 @@
+"""In which order did the two sides of a door see a unit? The rule for one unit, on its own reads alone.
+
+    reason       the evidence
+    crossed      the power-weighted centres of the two sides follow each other by min_order_s, and clearly: by more
+                 than the reads of each side spread in time; and the unit was not on its way back
+    one-side     only one side saw it
+    turned-back  both sides saw it, and it was last seen where it was first seen
+    no-order     both sides saw it at about the same time: it lies between them or beside the door
+
+Power-weighted centres do not mind that one side's antennas see more than the other's. Clarity separates a unit that
+passes (the sides one after the other) from one that comes and goes back (one side around the other).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from edgegw.core.door.episode import Glimpse, Sum, add_up
+from edgegw.core.model import Side, Why
+
+CLEAR = 0.7
+"""Least clarity of a crossing."""
+MOMENT_S = 0.3
+"""Uncertainty of a centre that rests on one read."""
+END_S = 1.5
+"""The last so many seconds tell where a unit went."""
+FADED = 4.0
+FADE_S = 1.0
+"""What the far side hears FADED times weaker (6 dB: twice the distance) within FADE_S has gone away."""
+OTHER: dict[Side, Side] = {"inside": "outside", "outside": "inside"}
+
+
+class Order(NamedTuple):
+    """`origin` is the side it came from when `reason` is crossed; t the moment between the two sides."""
+
+    reason: str
+    t: float
+    origin: Side | None
+    inside: Sum | None
+    outside: Sum | None
+    order_s: float | None = None
+    clarity: float | None = None
+
+    def why(self, code: str) -> Why:
+        inside, outside = (one.sight() if one else None for one in (self.inside, self.outside))
+        return Why(code, inside, outside, self.order_s, self.clarity)
+
+
+def weigh(glimpses: Sequence[Glimpse], min_order_s: float) -> Order:
+    inside, outside = add_up(glimpses, "inside"), add_up(glimpses, "outside")
+    if inside is None or outside is None:
+        return Order("one-side", glimpses[-1].t, None, inside, outside)
+    order_s = outside.centre_t - inside.centre_t
+    clarity = abs(order_s) / math.sqrt(inside.variance_s2 + outside.variance_s2 + MOMENT_S**2)
+    origin: Side = "inside" if order_s > 0 else "outside"
+    t = (inside.centre_t + outside.centre_t) / 2
+    reason = "crossed"
+    if abs(order_s) < min_order_s or clarity < CLEAR:
+        reason = "turned-back" if glimpses[0].side == glimpses[-1].side else "no-order"
+    elif _is_back(glimpses, origin):
+        reason = "turned-back"
+    return Order(reason, t, origin if reason == "crossed" else None, inside, outside, order_s, clarity)
+
+
+def has_left(glimpses: Sequence[Glimpse], origin: Side, now: float) -> bool:
+    """Whether the far side hears it much weaker than at its best, or no more."""
+    far = [one for one in glimpses if one.side != origin]
+    best = max(_power(far, one.t) for one in far)
+    return _power(far, now) * FADED <= best
+
+
+def _power(glimpses: Sequence[Glimpse], until_t: float) -> float:
+    return sum(one.weight for one in glimpses if until_t - FADE_S < one.t <= until_t)
+
+
+def _is_back(glimpses: Sequence[Glimpse], origin: Side) -> bool:
+    """Whether the far side saw at the end less than half of the share that it saw at its best."""
+    best = max(_far_share(glimpses, one.t, origin) for one in glimpses if one.side != origin)
+    return _far_share(glimpses, glimpses[-1].t, origin) < best / 2
+
+
+def _far_share(glimpses: Sequence[Glimpse], until_t: float, origin: Side) -> float:
+    recent = [one for one in glimpses if until_t - END_S <= one.t <= until_t]
+    return sum(one.weight for one in recent if one.side != origin) / sum(one.weight for one in recent)

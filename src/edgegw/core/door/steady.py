@@ -1,0 +1,106 @@
+"""Does a tag lie still? How far its signal wanders, antenna by antenna, and how far that is at this site.
+
+What "still" means in decibels differs by reader and region (0.2 dB on a laboratory gate, 2.2 dB where a reader hops
+over 50 channels), so each door learns it: 1.3 times the median of the tags that have been lying there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from statistics import median
+
+from edgegw.core.model import TagRead
+
+RESIDENT_S = 30.0
+"""A tag in view for longer lies there, unless it was seen crossing."""
+STEP_S = 0.8
+MIN_STEPS = 5
+"""Fewer steps say nothing."""
+MAX_STEPS = 48
+"""Older steps fade: a tag that lay still and is taken away soon looks like one that moves."""
+FACTOR = 1.3
+UNLEARNED_DB = 1.0
+"""Until enough tags have been lying there to learn from. No real portal is below: nothing that moves is taken for
+one that lies."""
+SURE = 1.0
+"""Standard errors."""
+MIN_TAUGHT = 5
+MAX_TAUGHT = 256
+
+
+class Signal:
+    """How far a tag's RSSI wanders from one second to the next, antenna by antenna.
+
+    Steps do not mind a slow drift (a lorry docks, a stack grows), which a deviation from a long mean would take for
+    movement. For noise alone the root mean square of the steps, divided by the square root of 2, is its deviation.
+    """
+
+    __slots__ = ("_last", "_squares", "_steps")
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, int], tuple[float, float]] = {}
+        self._steps = 0.0
+        self._squares = 0.0
+
+    def add(self, read: TagRead) -> None:
+        if read.rssi_dbm is None:
+            return
+        antenna = (read.reader, read.antenna)
+        last = self._last.get(antenna)
+        if last is None:
+            self._last[antenna] = (read.t, read.rssi_dbm)
+        elif read.t - last[0] >= STEP_S:
+            self._last[antenna] = (read.t, read.rssi_dbm)
+            self._step(read.rssi_dbm - last[1])
+
+    def _step(self, step_db: float) -> None:
+        if self._steps >= MAX_STEPS:
+            self._steps, self._squares = self._steps * 0.75, self._squares * 0.75
+        self._steps += 1
+        self._squares += step_db**2
+
+    def spread_db(self) -> float | None:
+        """None = too few steps, or a reader that reports one number for everything."""
+        if self._steps < MIN_STEPS or not self._squares:
+            return None
+        return math.sqrt(self._squares / self._steps / 2)
+
+    def is_below(self, limit_db: float) -> bool:
+        """Whether the spread is below the limit for sure: its own uncertainty (1 / sqrt(2n) of it) counts against."""
+        spread_db = self.spread_db()
+        return spread_db is not None and spread_db * (1 + SURE / math.sqrt(2 * self._steps)) < limit_db
+
+
+class Threshold:
+    """Learned from the door's own tags: halfway between those that lie there and those that crossed with a load."""
+
+    def __init__(self) -> None:
+        self._lying: OrderedDict[str, float] = OrderedDict()
+        self._moving: OrderedDict[str, float] = OrderedDict()
+        self.db = UNLEARNED_DB
+
+    def lies(self, unit: str, spread_db: float) -> None:
+        self._moving.pop(unit, None)
+        _keep(self._lying, unit, spread_db)
+        self._learn()
+
+    def moved(self, unit: str, spread_db: float | None) -> None:
+        self._lying.pop(unit, None)
+        if spread_db is not None:
+            _keep(self._moving, unit, spread_db)
+
+    def _learn(self) -> None:
+        if len(self._lying) < MIN_TAUGHT:
+            self.db = UNLEARNED_DB
+            return
+        lying_db = median(self._lying.values())
+        moving_db = median(self._moving.values()) if len(self._moving) >= MIN_TAUGHT else 0.0
+        self.db = max(FACTOR * lying_db, math.sqrt(lying_db * moving_db))
+
+
+def _keep(spreads: OrderedDict[str, float], unit: str, spread_db: float) -> None:
+    spreads[unit] = spread_db
+    spreads.move_to_end(unit)
+    if len(spreads) > MAX_TAUGHT:
+        spreads.popitem(last=False)
