@@ -1,7 +1,8 @@
 # make demo [SECONDS=20]   see the main job on a simulated dock
 # make test                every check and every test
+# make bench-doors TRACKS=FOLDER   how well doors decide, on labelled recordings
 
-.PHONY: demo test check clean soak torture fuzz bench
+.PHONY: demo test check clean soak torture fuzz bench bench-doors
 
 demo: .cache/installed
 	.venv/bin/edgegw demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -15,6 +16,9 @@ check: .cache/installed-dev
 	.venv/bin/ruff format --check
 	.venv/bin/lint-imports
 	.venv/bin/mypy
+
+bench-doors: .cache/installed-dev
+	.venv/bin/python -m bench.doors --tracks $(TRACKS)
 
 .cache/installed: pyproject.toml constraints.txt tools/install
 	tools/install

@@ -169,3 +169,31 @@ def test_a_state_that_cannot_be_read_is_counted() -> None:
     made.restore_episode("door-9", UNIT, "{}")
     assert counters.get("door-1", "unreadable_state") == 1
     assert counters.get("door-9", "unreadable_state") == 1
+
+
+TWO_DOORS = Dock(
+    doors=(DoorSettings("door-1"), DoorSettings("door-2")),
+    stations=(),
+    scanners=(),
+    antennas={
+        ("dock-1", 1): DoorSide("door-1", "inside"),
+        ("dock-1", 2): DoorSide("door-1", "outside"),
+        ("dock-1", 3): DoorSide("door-2", "inside"),
+        ("dock-1", 4): DoorSide("door-2", "outside"),
+    },
+)
+
+
+@pytest.mark.parametrize("delay", [-0.2, 0.2])
+def test_a_pass_heard_at_two_doors_is_one_movement_where_it_was_loudest(delay: float) -> None:
+    counters = Counters()
+    made = Pipeline(TWO_DOORS, counters)
+    made.watermarks.up("dock-1", T - 10)
+    loud = [read(t, antenna) for t, antenna in ((0, 1), (0.5, 1), (2, 2), (2.5, 2))]
+    faint = [read(t + delay, antenna)._replace(rssi_dbm=-72.0) for t, antenna in ((0, 3), (0.5, 3), (2, 4), (2.5, 4))]
+    decided = made.tags(sorted([*loud, *faint], key=lambda one: one.t), T + 3)
+    for tenth in range(30, 300):
+        decided += made.advance(T + tenth / 10)
+    movements = [one for one in decided if isinstance(one, Movement)]
+    assert [one.door for one in movements] == ["door-1"]
+    assert counters.get("door-2", "other-door") == 1

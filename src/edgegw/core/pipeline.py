@@ -208,11 +208,23 @@ class Pipeline:
         return [Movement(identity, t, now, origin, station, evidence, station=station, location=location)]
 
     def _settle(self, decided: list[Movement | Passed]) -> list[Decision]:
-        for decision in decided:
-            if isinstance(decision, Movement):
-                unit = decision.unit.unit or decision.unit.epc_uri
-                self._whereabouts.move(unit, Whereabout(decision.place, decision.door, decision.evidence.last_t))
-        return list(decided)
+        return [self._settled(one) if isinstance(one, Movement) else one for one in decided]
+
+    def _settled(self, movement: Movement) -> Movement | Passed:
+        """A unit crosses at one door: at the one that reported it first, else at the one that heard it best."""
+        unit = movement.unit.unit or movement.unit.epc_uri
+        t = movement.evidence.last_t
+        here = self._doors[movement.door].claim(unit, t).power
+        others = [door.claim(unit, t) for name, door in self._doors.items() if name != movement.door]
+        if any(other.moved or other.power > here for other in others) and movement.why:
+            self._counters.add(movement.door, "other-door")
+            self._doors[movement.door].disclaim(unit)
+            why = movement.why._replace(code="other-door")
+            return Passed(
+                movement.unit, movement.t, movement.decided_t, movement.door, why.code, movement.evidence, why
+            )
+        self._whereabouts.move(unit, Whereabout(movement.place, movement.door, t))
+        return movement
 
 
 def _readers_of(door: str, antennas: Mapping[tuple[str, int], ReadPoint]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ side; what stays near the door gets twice as long, for it may come back. A unit 
     parked        still in view when max_open_s had passed, and not crossed
     weak          only one side saw it, fainter than what crosses here
     vetoed-by-load most of the units around it did not cross
+    other-door    a neighbouring door heard the same pass better, or has reported it (`edgegw.core.pipeline`)
 
 A read that belongs to an episode already decided is `late`: counted, never weighed again.
 Memory: at most MAX_OPEN units in view at about 5 kB, MAX_KNOWN remembered at about 1 kB.

@@ -29,9 +29,18 @@ LATER_S = 0.05
 """What was weighed and not decided is not weighed again at once."""
 STAYS = 2.0
 """What stays on the far side for so many times quiet_s has crossed, though it is still in view."""
+SAME_PASS_S = 5.0
+"""What two doors hear within so long is one pass."""
 _DIRECTION: dict[Side, Direction] = {"inside": "out", "outside": "in"}
 
 Decided = list[Movement | Passed]
+
+
+class Claim(NamedTuple):
+    """moved: this door has decided that it crossed here. power: summed over its reads, 0 unless both sides saw it."""
+
+    moved: bool
+    power: float
 
 
 class _Open(NamedTuple):
@@ -108,6 +117,23 @@ class Door:
                 return due_t
             heapq.heappop(self._due)
         return None
+
+    def claim(self, unit: str, t: float) -> Claim:
+        """How well this door heard a unit cross around `t`, for its neighbours."""
+        known, one = self._memory.get(unit), self._open.get(unit)
+        if known is None:
+            return Claim(False, 0.0)
+        power = known.heard if abs(known.decided_t - t) <= SAME_PASS_S else 0.0
+        if one and one.episode.first_t <= t + SAME_PASS_S and one.episode.last_t >= t - SAME_PASS_S:
+            power = max(power, one.episode.power)
+        return Claim(abs(known.moved_t - t) <= SAME_PASS_S, power)
+
+    def disclaim(self, unit: str) -> None:
+        """The movement that was just decided took place at another door."""
+        known = self._memory.get(unit)
+        if known is not None:
+            known.moved_t = -math.inf
+            known.be_on(None, known.seen_t)
 
     @property
     def units_in_view(self) -> int:

@@ -130,6 +130,11 @@ class Episode:
         self.follows = True
 
     @property
+    def power(self) -> float:
+        """Summed power of what was heard, 0 unless both sides heard it."""
+        return math.fsum(one.weight for one in self.glimpses) if len(self.sides) == 2 else 0.0
+
+    @property
     def worth_saving(self) -> bool:
         """A side seen for the first time, or enough more reads than when it was last saved."""
         return self.new_side or self.reads >= self.saved_reads * SAVE_GROWTH

@@ -21,9 +21,10 @@ class Known:
     decided_t   reads until then have been weighed
     since_t     seen since then without a movement
     sides       reads of each side over all episodes
+    heard       summed power of its last episode, 0 unless both sides saw it
     """
 
-    __slots__ = ("decided_t", "moved_t", "seen_t", "sides", "signal", "since_t", "visit_t", "zone", "zone_t")
+    __slots__ = ("decided_t", "heard", "moved_t", "seen_t", "sides", "signal", "since_t", "visit_t", "zone", "zone_t")
 
     def __init__(self, t: float) -> None:
         self.zone: Side | None = None
@@ -34,6 +35,7 @@ class Known:
         self.since_t = t
         self.seen_t = t
         self.sides: dict[Side, float] = {}
+        self.heard = 0.0
         self.signal = Signal()
 
     def see(self, read: TagRead) -> None:
@@ -46,6 +48,7 @@ class Known:
     def done_with(self, episode: Episode) -> None:
         """Its reads have been weighed; what they say about the tag's habits stays."""
         self.decided_t = max(self.decided_t, episode.last_t)
+        self.heard = episode.power
         for one in episode.glimpses:
             self.sides[one.side] = self.sides.get(one.side, 0.0) + 1
 
@@ -56,6 +59,9 @@ class Memory:
     def __init__(self, memory_s: float) -> None:
         self._memory_s = memory_s
         self._units: OrderedDict[str, Known] = OrderedDict()
+
+    def get(self, unit: str) -> Known | None:
+        return self._units.get(unit)
 
     def of(self, unit: str, t: float) -> Known:
         """What is known of a unit that is seen at `t`."""

@@ -1,0 +1,1 @@
+"""How well doors decide, on labelled recordings, against simple rules and another gateway's rule."""
