@@ -44,5 +44,5 @@ def passing_by(side: Side, speed_mps: float, distance_m: float = 2.5) -> Walk:
 
 def lying(seen_by: Side | Literal["both"], seconds: float) -> Walk:
     """Put down beside the door frame, which both sides see, or in front of it on one side."""
-    place = (0.0, 2.2) if seen_by == "both" else (_SIGN[seen_by] * 2.5, 1.5)
+    place = (0.0, 2.2) if seen_by == "both" else (_SIGN[seen_by] * 3.0, 1.5)
     return Walk(seconds, lambda _s: place)

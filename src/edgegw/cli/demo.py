@@ -131,7 +131,7 @@ def _line(event: Event) -> str:
     time = datetime.fromisoformat(data["time"]).astimezone()
     place = data.get("door") or data["station"]
     how = f"{evidence['reads']} reads, peak {evidence['peak_rssi_dbm']:.0f} dBm" if data["direction"] else "scanned"
-    way = f"{data['from'] or 'somewhere'} -> {data['to']}"
+    way = f"{data['from']} -> {data['to']}" if data["from"] else "seen for the first time"
     return f"{time:%H:%M:%S}  {(data['direction'] or 'at').upper():3}  {place:8} {_short(data['unit']):30} {how}, {way}"
 
 

@@ -84,6 +84,7 @@ def test_every_fixed_scheme_refuses_one_bit_less(header: int) -> None:
         ("3F14257BF400000000000001", "TDS 14.4.6"),
         ("2F32043414745F5900000000", "CAGE"),
         ("3B00", "too early"),
+        ("38886F515DBBBED58B25D197BDE3B563B5B3E93A78AA4D3A7C80", "longer than 30"),
     ],
 )
 def test_broken_fields_are_refused_with_the_paragraph(digits: str, why: str) -> None:

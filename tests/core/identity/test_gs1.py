@@ -16,6 +16,7 @@ GTIN = "09506000134352"
 @pytest.mark.parametrize(
     ("check", "good", "bad"),
     [
+        ("cset64", "12=", "123="),
         ("csumalpha", "1987654Ad4X4bL5ttr2310c2K", "1987654Ad4X4bL5ttr2310cXK"),
         ("gcppos1", "0614", "061A"),
         ("gcppos2", "10614", "1061A"),

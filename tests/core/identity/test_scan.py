@@ -44,7 +44,13 @@ def test_retail_symbols_are_class_reads(text: str, gtin: str) -> None:
     assert "no serial" in identity.reason
 
 
-@pytest.mark.parametrize("text", ["]E05901234123458", "]E4123", "]E0", "]X", "]", "]]]"])
+def test_composites_of_retail_symbols() -> None:
+    identity = identify_scan("]E02112345678900|]e010LOT\x1d21A1")
+    assert (identity.unit, identity.attributes) == ("https://id.gs1.org/01/02112345678900/21/A1", (("10", "LOT"),))
+    assert identify_scan("]E402345673|]e099X").ai == (("01", "00000002345673"),)
+
+
+@pytest.mark.parametrize("text", ["]E02112345678900|]e089X", "]E05901234123458", "]E4123", "]E0", "]X", "]", "]]]"])
 def test_broken_symbols(text: str) -> None:
     assert identify_scan(text).kind == "invalid"
 

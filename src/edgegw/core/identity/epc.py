@@ -250,6 +250,7 @@ def _numeric_string(field: int, longest: int) -> str:
 
 
 # GIAI (14.6.5)
+_LONGEST_GIAI = 30
 
 
 def _giai_96(n: int) -> Identity:
@@ -260,6 +261,8 @@ def _giai_96(n: int) -> Identity:
 def _giai_202(n: int) -> Identity:
     prefix, field, size = _prefix_and_text(n, n >> 188 & 7, tables.GIAI_202)
     asset = read_string_7(field, size)
+    if len(prefix + asset) > _LONGEST_GIAI:
+        raise Illegal(f"{prefix}{asset} is longer than {_LONGEST_GIAI} characters (TDS 14.4.5)")
     return _serialised("giai-202", n >> 191 & 7, (("8004", prefix + asset),), f"{prefix}.{escape_urn(asset)}")
 
 

@@ -83,7 +83,7 @@ def _identify_symbol(text: str, rules: ScanRules) -> Identity:
     if symbol in _GS1_SYMBOLS:
         return _identify_element_string(data, rules)
     if aim[1] == "E":
-        return _identify_ean(symbol, data)
+        return _identify_ean(symbol, data, rules)
     if symbol == "I1" and len(data) == 14 and _is_gtin(data):
         return _identify_gtin(data)
     return _best(_identify_content(data, rules), data, rules) or _raw(data, "no rule fits this text")
@@ -160,13 +160,19 @@ def _identify_message(message: Message | Refusal, scheme: str) -> Identity:
     return identify_elements(message.elements, scheme)
 
 
-def _identify_ean(symbol: str, data: str) -> Identity:
-    """EAN-13, UPC-A and UPC-E (as 13 or 12 digits), EAN-8; add-ons of 2 or 5 digits are not identity."""
-    digits = data[:13] if symbol == "E3" else data
+def _identify_ean(symbol: str, data: str, rules: ScanRules) -> Identity:
+    """EAN-13, UPC-A and UPC-E (as 13 or 12 digits), EAN-8; add-ons of 2 or 5 digits are not identity.
+
+    A composite component comes after `|]e0` (General Specifications 7.3.2) and may well hold the serial.
+    """
+    primary, composite, more = data.partition("|]e0")
+    digits = primary[:13] if symbol == "E3" else primary
     legal = (8,) if symbol == "E4" else (12, 13)
-    if len(digits) in legal and _is_gtin(digits):
-        return _identify_gtin(digits)
-    return refuse("ean", f"{data[:20]!r} is no EAN or UPC number with a right check digit")
+    if len(digits) not in legal or not _is_gtin(digits):
+        return refuse("ean", f"{data[:20]!r} is no EAN or UPC number with a right check digit")
+    if composite:
+        return _identify_element_string(f"01{digits.zfill(14)}{more}", rules)
+    return _identify_gtin(digits)
 
 
 def _is_gtin(text: str) -> bool:
