@@ -74,6 +74,7 @@ def test_nothing_is_guessed_without_proof(text: str) -> None:
         (f"01{GTIN}10L\x1d21A1", "unit"),
         (f"\x1d01{GTIN}21A1", "unit"),
         (f"(01){GTIN}(21)A1", "unit"),
+        (f"]Q1(01){GTIN}(21)A1", "unit"),
         (f"\ufeff(01){GTIN}(21)A1\r\n", "unit"),
         ("(01)09506000134353", "invalid"),
         ("urn:epc:id:sgtin:0614141.812345.6789", "unit"),

@@ -21,7 +21,7 @@ class Identifier:
 
     strip_leading_zeros  GTIN-14 prefixes whose all-digit serials lose leading zeros, so that a label
                          printed 0000012345 meets a 96-bit tag, which cannot hold the zeros (TDS 14.6.1.1)
-    raw                  what becomes of reads that no rule names: dropped, counted, or forwarded as units
+    raw                  the site's word on tags that no rule names: drop, count, or forward under their bits
     """
 
     def __init__(
@@ -42,10 +42,6 @@ class Identifier:
     def near_misses(self) -> int:
         """Units seen so far that differ from another one only by leading zeros of the serial."""
         return self._near.count
-
-    def moves(self, identity: Identity) -> bool:
-        """Whether the read counts as a unit: units do, raw reads if the site forwards them."""
-        return identity.kind == "unit" or (identity.kind == "raw" and self.raw == "forward" and identity.unit != "")
 
     def _settle(self, identity: Identity) -> Identity:
         if identity.kind != "unit" or tuple(code for code, _ in identity.ai) != ("01", "21"):

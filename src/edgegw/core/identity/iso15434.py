@@ -72,14 +72,14 @@ def _identify_06(body: str) -> Identity:
 
 def _identify_elements(elements: Pairs) -> Identity:
     data = dict(elements)
-    if len(data) < len(set(elements)):
-        return refuse(SCHEME, "the same data identifier comes twice with different values")
     for identify in (_item, _plate, _enterprise_serial, _part_serial, _pharmacy_pack):
         used = identify(data)
         if isinstance(used, Refusal):
             return refuse(SCHEME, used.reason)
         if used:
             unit, dis = used
+            if twice := [di for di, value in elements if di in dis and value != data[di]]:
+                return refuse(SCHEME, f"{twice[0]} comes twice with different values")
             ai = tuple((di, data[di]) for di in dis)
             rest = tuple(element for element in elements if element[0] not in dis)
             epc_uri = unit if unit.startswith("urn:epc:") else ""
