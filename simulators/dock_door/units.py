@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 
 from edgegw.core.identity import Refusal, encode_element_string, encode_epc, identify_epc
 from edgegw.core.identity.digits import with_check_digit
-from edgegw.core.identity.epc import HOST
+from edgegw.core.identity.gs1_identity import HOST
 
 SERIALS_A_ROUND = 1000
 """Units of the same kind in one scenario have serial numbers that differ by less."""

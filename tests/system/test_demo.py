@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
+
 from simulators.dock_door import load_scenario
 from simulators.dock_door.script import expected
 

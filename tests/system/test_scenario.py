@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from simulators.dock_door import DockDoor, Gateway, acts, load_scenario, movement
 from simulators.dock_door.script import expected
 from simulators.subscriber import Event, Subscriber

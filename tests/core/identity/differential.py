@@ -23,7 +23,7 @@ from epcpy.utils.parsers import hex_to_tag_encodable
 from edgegw.core.identity import EncodedEpc, Identity, Refusal, encode_epc, identify_epc
 from edgegw.core.identity.alphabets import CSET_82, escape_urn
 from edgegw.core.identity.digits import with_check_digit
-from edgegw.core.identity.epc import SCHEMES
+from edgegw.core.identity.epc import SCHEMES, FixedScheme
 from edgegw.core.identity.gs1_message import GS, Message, parse_element_string
 from edgegw.core.identity.gs1_syntax import ENTRIES
 from edgegw.core.identity.urn import parse_urn
@@ -87,7 +87,8 @@ def _digits(length: int, source: random.Random) -> str:
 def _random_bits(source: random.Random) -> EncodedEpc:
     """Random bits under the header of a random scheme of TDS 1.x; texts mostly of legal characters."""
     header = source.choice([h for h, scheme in SCHEMES.items() if h < 0x80 and scheme.name != "gdti-113"])
-    size = SCHEMES[header].bits or source.randrange(80, 300)
+    scheme = SCHEMES[header]
+    size = scheme.bits if isinstance(scheme, FixedScheme) else source.randrange(80, 300)
     value = header << size - 8 | source.getrandbits(size - 8)
     if source.random() < 0.8:
         value = _with_partition(value, size, header, source)

@@ -7,7 +7,7 @@ import pytest
 from edgegw.core.identity import Refusal
 from edgegw.core.identity.gs1_checks import CHECKS
 from edgegw.core.identity.gs1_identity import identify_elements
-from edgegw.core.identity.gs1_message import Message, parse_bracketed, parse_element_string
+from edgegw.core.identity.gs1_message import Message, element_string, parse_bracketed, parse_element_string
 from edgegw.core.identity.gs1_syntax import ENTRIES, check_associations
 
 GTIN = "09506000134352"
@@ -112,7 +112,7 @@ def test_brackets_may_be_inside_values() -> None:
 def test_machine_form_of_a_message() -> None:
     message = parse_bracketed(f"(01){GTIN}(10)L(21)S")
     assert isinstance(message, Message)
-    assert message.as_element_string() == f"01{GTIN}10L\x1d21S"
+    assert element_string(message.elements) == f"01{GTIN}10L\x1d21S"
     assert message.as_bracketed() == f"(01){GTIN}(10)L(21)S"
 
 

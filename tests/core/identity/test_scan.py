@@ -166,5 +166,17 @@ def test_endless_scans_are_refused() -> None:
     assert identify_scan("9" * (LONGEST + 1)).kind == "invalid"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["]C121", "(01)", "]C1[)>", "[)>\x1e06\x1dS", "[)>\x1e06\x1d25S", "https://a/01/", "urn:epc:id:adi:", "]E0", "]Q1"],
+)
+def test_long_scans_take_no_time_and_make_no_long_reasons(text: str) -> None:
+    start = time.process_time()
+    identity = identify_scan((text + "(" * LONGEST)[:LONGEST])
+    identify_scan((text * LONGEST)[:LONGEST])
+    assert time.process_time() - start < 1
+    assert len(identity.reason) < 500
+
+
 def test_lone_surrogates_are_text_too() -> None:
     assert identify_scan("\udce9").unit == "data:,%ED%B3%A9"

@@ -22,6 +22,7 @@ _CHARACTERS = {
     "Z": "[A-Za-z0-9_\\-=]",
 }
 _CHECKS_OF_CHARSETS = {"Z": ("cset64",)}
+_SHOWN = 100  # characters of a wrong value in a reason: longer than any legal one
 Check = Callable[[str], str]
 _COMPONENT = re.compile(r"(\[?)([NXYZ])(\.\.)?(\d+)\]?((?:,\w+)*)")
 _WORDS = {"N": "digits", "X": "characters of GS1 set 82", "Y": "characters of GS1 set 39", "Z": "base64 characters"}
@@ -81,7 +82,7 @@ class Entry:
         """A sentence why `value` is illegal for this AI; "" if it is legal."""
         match = self.pattern.fullmatch(value)
         if match is None:
-            return f"({self.ai}): {value!r} is not {self.describe()}"
+            return f"({self.ai}): {value[:_SHOWN]!r} is not {self.describe()}"
         for group, check in self.checks:
             part = match[group]
             if part is not None and (fault := check(part)):
