@@ -120,6 +120,19 @@ def test_a_tag_that_breaks_its_own_scheme_is_visible_under_its_bits() -> None:
     assert counters.get("dock-1", "invalid") == 2
 
 
+def test_labels_with_leading_zeros_meet_their_tags_where_the_site_says_so() -> None:
+    zeros = "]d20109506000134352210123456789"
+    made, counters = pipeline()
+    made.tags([read(0, 1)], T)
+    (other,) = made.scan(Scan("pack-1", zeros, T), T)
+    assert isinstance(other, Movement)
+    assert other.unit.unit != UNIT
+    assert counters.get("identity", "leading_zeros") == 1
+    (same,) = Pipeline(replace(DOCK, strip_leading_zeros=("0950600",)), Counters()).scan(Scan("pack-1", zeros, T), T)
+    assert isinstance(same, Movement)
+    assert same.unit.unit == UNIT
+
+
 def test_silence_decides_nothing_while_a_reader_is_away() -> None:
     made, _ = pipeline()
     made.tags([read(0, 1)], T)

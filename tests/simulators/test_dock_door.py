@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import doctest
 import random
 import time
 from pathlib import Path
 from statistics import median
+from types import ModuleType
 
 import pytest
 
@@ -15,7 +17,7 @@ from edgegw.core.counters import Counters
 from edgegw.core.identity import identify_scan
 from edgegw.core.model import Movement, Scan, TagRead
 from edgegw.core.pipeline import Pipeline
-from simulators.dock_door import DockDoor, Expected, acts, load_scenario
+from simulators.dock_door import DockDoor, Expected, acts, ledger, load_scenario, radio, units
 from simulators.dock_door.radio import Sighting, at_posts, sightings
 from simulators.dock_door.scenario import SCENARIOS, Scenario, ScenarioFault, parse_scenario
 from simulators.dock_door.script import Scanned, TagSeen, expected
@@ -36,6 +38,13 @@ units: {box: 01/09506000134352/21/1}
 timeline:
   - {at_s: 0, pass: box, door: door-1, direction: out, expect: out}
 """
+
+
+@pytest.mark.parametrize("module", [ledger, radio, units])
+def test_examples_hold(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 # ---------------------------------------------------------------- scenarios

@@ -132,14 +132,15 @@ async def _kill_often(gateway: Gateway, broker: Mosquitto, kills: int, rng: rand
     """Returns how often the broker ended too. It is up again at the end, and so is the gateway."""
     broker_ends, broker_up = 0, True
     for _ in range(kills):
-        await asyncio.sleep(rng.uniform(*LIVES_S))
-        await gateway.kill()
+        await asyncio.sleep(rng.uniform(*LIVES_S) / 2)
         if not broker_up:
             await asyncio.to_thread(broker.start)
             broker_up = True
         elif rng.random() < 0.5:
             await asyncio.to_thread(rng.choice((broker.stop, broker.kill)))
             broker_ends, broker_up = broker_ends + 1, False
+        await asyncio.sleep(rng.uniform(*LIVES_S) / 2)
+        await gateway.kill()
         await asyncio.sleep(rng.uniform(*GONE_S))
         await gateway.start()
     if not broker_up:

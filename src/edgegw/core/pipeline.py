@@ -81,7 +81,11 @@ class Pipeline:
     def __init__(self, dock: Dock, counters: Counters) -> None:
         self._antennas = dict(dock.antennas)
         self._counters = counters
-        self._identifier = Identifier(raw=dock.raw, strip_leading_zeros=dock.strip_leading_zeros)
+        self._identifier = Identifier(
+            raw=dock.raw,
+            strip_leading_zeros=dock.strip_leading_zeros,
+            near_miss=lambda: counters.add("identity", "leading_zeros"),
+        )
         self._doors = {door.name: Door(door, counters) for door in dock.doors}
         self._door_readers = {door.name: _readers_of(door.name, dock.antennas) for door in dock.doors}
         self._stations = {station.name: Dedupe(station.repeat_s) for station in dock.stations}
