@@ -167,7 +167,7 @@ def test_changes_are_handed_out_once_and_bring_everything_back() -> None:
         again.restore_unit(unit, whereabout)
     for unit, state in episodes["door-1"].items():
         assert state is not None
-        again.restore_episode("door-1", unit, state)
+        again.restore_episode("door-1", unit, state, T + 11)
     assert again.scan(Scan("pack-1", LABEL, T + 1), T + 1) == []
     assert counters.get("packing", "repeat") == 1
     again.tags([read(12, 2)], T + 12)
@@ -178,7 +178,7 @@ def test_changes_are_handed_out_once_and_bring_everything_back() -> None:
 
 def test_a_state_that_cannot_be_read_is_counted() -> None:
     made, counters = pipeline()
-    made.restore_episode("door-1", UNIT, "{")
-    made.restore_episode("door-9", UNIT, "{}")
+    made.restore_episode("door-1", UNIT, "{", T)
+    made.restore_episode("door-9", UNIT, "{}", T)
     assert counters.get("door-1", "unreadable_state") == 1
     assert counters.get("door-9", "unreadable_state") == 1

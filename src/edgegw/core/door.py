@@ -227,9 +227,11 @@ class Door:
         self._changed.clear()
         return changed
 
-    def restore(self, unit: str, state: str, identify: Callable[[TagRead], Identity]) -> None:
+    def restore(self, unit: str, state: str, identify: Callable[[TagRead], Identity], now: float) -> None:
         """Take back an undecided episode as `take_changed` gave it. Raises ValueError for anything else."""
         episode = _episode_from_json(state)
+        if episode.last_t > now:
+            raise ValueError("the episode lies in the future: the clock has been set back since")
         self._open[unit] = (identify(episode.read), episode)
 
     def restore_decided(self, unit: str, until_t: float) -> None:

@@ -156,11 +156,11 @@ class Pipeline:
         elif whereabout.read_point in self._doors:
             self._doors[whereabout.read_point].restore_decided(unit, whereabout.t)
 
-    def restore_episode(self, door: str, unit: str, state: str) -> None:
-        """Take back what was being weighed. A door that is no longer configured, or a state that cannot be read,
-        is counted."""
+    def restore_episode(self, door: str, unit: str, state: str, now: float) -> None:
+        """Take back what was being weighed. A door that is no longer configured, or a state that cannot be read
+        or lies in the future, is counted."""
         try:
-            self._doors[door].restore(unit, state, self._identify)
+            self._doors[door].restore(unit, state, self._identify, now)
         except (KeyError, ValueError):
             self._counters.add(door, "unreadable_state")
 
