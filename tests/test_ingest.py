@@ -108,6 +108,18 @@ async def test_repeats_are_known_after_a_restart(tmp_path: Path) -> None:
     assert len(decided) == 1
 
 
+async def test_a_scan_is_on_disk_at_once(tmp_path: Path) -> None:
+    clock, decided = Clock(), list[Decision]()
+    slow = JournalSettings.model_validate({"path": tmp_path / "journal.db", "commit_ms": 10_000})
+    async with Journal.opened(slow, "dock-edge-1", Counters(), clock.now) as journal:
+        writer = asyncio.create_task(journal.run())
+        ingest(journal, clock, decided).scan(Scan("pack-1", "]d2010950600013435221123456789", clock.now()))
+        async with asyncio.timeout(2):
+            await journal.wait_committed(0)
+        writer.cancel()
+        await asyncio.wait([writer])
+
+
 async def test_units_of_a_wrong_clock_are_not_late_for_ever(tmp_path: Path) -> None:
     """The gateway once ran in 2030; now its clock is right again."""
     clock, decided = Clock(), list[Decision]()

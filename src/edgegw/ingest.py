@@ -61,7 +61,9 @@ class Ingest:
         self._record(self._pipeline.tags(reads, self._clock.now()))
 
     def scan(self, scan: Scan) -> None:
+        """A scan is not repeated by itself as a tag read is: it goes to disk at once."""
         self._record(self._pipeline.scan(scan, self._clock.now()))
+        self._journal.hasten()
 
     async def room(self) -> None:
         """Back-pressure: returns when the journal can take more."""

@@ -212,3 +212,32 @@ async def test_reader_clocks_are_as_wrong_as_the_scenario_says() -> None:
     async with DockDoor(load_scenario("demo")) as dock:
         ahead_s = (dock.readers["dock-2"].stamp_us() - dock.readers["dock-1"].stamp_us()) / 1e6
     assert ahead_s == pytest.approx(14.0, abs=0.1)
+
+
+# ---------------------------------------------------------------- what came against what had to come
+
+
+def _event(move: Expected) -> dict[str, object]:
+    where = {"door": move.place} if move.direction else {"station": move.place}
+    return {"data": {"unit": move.unit, "direction": move.direction, **where}}
+
+
+def test_the_ledger_knows_what_is_missing_and_what_came_once_too_often() -> None:
+    scenario = load_scenario("demo")
+    first, *others = expected(scenario)
+    book = ledger.Ledger()
+    book.promise(acts(scenario), began_s=0.0)
+    for move in (*others, others[-1]):
+        book.enter(_event(move))
+    assert book.missing(1000.0) == [first]
+    assert book.unexpected() == [others[-1]]
+
+
+def test_a_movement_in_the_wrong_direction_is_missing_and_unexpected() -> None:
+    scenario = parse_scenario(SMALL, "small.yaml")
+    (out,) = expected(scenario)
+    book = ledger.Ledger()
+    book.promise(acts(scenario), began_s=0.0)
+    book.enter(_event(out._replace(direction="in")))
+    assert book.missing(1000.0) == [out]
+    assert book.unexpected() == [out._replace(direction="in")]

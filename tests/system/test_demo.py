@@ -84,7 +84,7 @@ async def test_twenty_seconds_show_every_movement_and_what_was_ignored(tmp_path:
     ]
     assert set(wanted) <= set(shown)
     assert len(shown) == len(set(shown))
-    assert f"{len(shown)} movements" in text
+    assert f"{len(shown)} movements: all that happened at the dock, and no other" in text
     for reason in ("one-side", "turned-back", "no-order", "parked", "repeat", "class", "raw"):
         assert re.search(rf"^ +\d+ ignored, {reason}: .+", text, re.MULTILINE), reason
     assert re.search(r"\d+ reads by dock-2, clock corrected by -14\.0 s", text)

@@ -69,8 +69,10 @@ async def _demo(seconds: float) -> None:
         with suppress(TimeoutError):
             await subscriber.until(lambda: subscriber.status.get("online") is False, GOODBYE_S)
     board.show()
-    _say(_summary(subscriber.status, board.ledger))
-    if faults := list(_faults(board.ledger)):
+    faults = list(_faults(board.ledger))
+    verdict = "not what happened at the dock" if faults else "all that happened at the dock, and no other"
+    _say([f"\n{board.ledger.arrived} movements: {verdict}", *_summary(subscriber.status)])
+    if faults:
         raise click.ClickException("\n".join(faults))
 
 
@@ -152,10 +154,9 @@ def _introduction(broker: Broker, dock: DockDoor, gateway: Gateway) -> Iterator[
     yield f"\n{dock.scenario.title}; Ctrl-C ends it\n"
 
 
-def _summary(status: Event, ledger: Ledger) -> Iterator[str]:
-    """From the gateway's last status document."""
+def _summary(status: Event) -> Iterator[str]:
+    """What was ignored and read, from the gateway's last status document."""
     counters: dict[str, dict[str, int]] = status.get("counters", {})
-    yield f"\n{ledger.arrived} movements"
     for reason, count in _ignored(status.get("ignored", {}), counters):
         yield f"{count:4} ignored, {reason}: {REASONS[reason]}"
     for name, reader in status.get("readers", {}).items():
@@ -174,9 +175,9 @@ def _ignored(at_doors: dict[str, int], counters: dict[str, dict[str, int]]) -> I
 def _faults(ledger: Ledger) -> Iterator[str]:
     """Nothing when all is as it should be."""
     if missing := ledger.missing(_now_s()):
-        yield f"{len(missing)} movements happened at the dock and did not arrive: {_list(missing)}"
+        yield f"happened at the dock and did not arrive: {_list(missing)}"
     if unexpected := ledger.unexpected():
-        yield f"{len(unexpected)} movements arrived that did not happen: {_list(unexpected)}"
+        yield f"arrived and did not happen: {_list(unexpected)}"
 
 
 def _list(movements: Iterable[Expected]) -> str:
