@@ -1,8 +1,12 @@
 # make demo [SECONDS=20]   see the main job on a simulated dock
 # make test                every check and every test
+# make soak                20 readers at 200 reads/s for a minute: is any read lost, is memory flat
+# make torture             50 kills of the gateway while goods move: does everything arrive, once
+# make fuzz                100,000 mutated frames, scans and configurations
+# make bench               identities, journal and publisher, next to others in the same run
 # make bench-doors TRACKS=FOLDER   how well doors decide, on labelled recordings
 
-.PHONY: demo test check clean soak torture fuzz bench bench-doors
+.PHONY: demo test check soak torture fuzz bench bench-doors clean
 
 demo: .cache/installed
 	.venv/bin/edgegw demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -19,6 +23,22 @@ check: .cache/installed-dev
 
 bench-doors: .cache/installed-dev
 	.venv/bin/python -m bench.doors --tracks $(TRACKS)
+
+soak: .cache/installed-dev
+	.venv/bin/python -m bench.soak
+
+torture: .cache/installed-dev
+	tools/install-mosquitto
+	.venv/bin/python -m tests.system.crash --kills 50
+
+fuzz: .cache/installed-dev
+	.venv/bin/python -m bench.fuzz
+
+bench: .cache/installed-dev
+	.venv/bin/python -m bench.identity
+	.venv/bin/python -m bench.journal
+	tools/install-mosquitto
+	.venv/bin/python -m bench.publish
 
 .cache/installed: pyproject.toml constraints.txt tools/install
 	tools/install

@@ -7,11 +7,13 @@ stands for a byte). The lines `!unplug` and `!replug` do what they say.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import re
 import select
 import signal
 import socket
+import struct
 import sys
 import tempfile
 import time
@@ -34,7 +36,8 @@ TERMINATORS = {
     "none": b"",
 }
 WRITE_TIMEOUT_S = 1.0
-_TCP_REPAIR = 19  # linux/tcp.h; the socket module has no name for it
+_SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module has no name for it
+_BPF_RETURN = 0x06  # linux/bpf_common.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,7 @@ class TcpScanner(Scanner):
         super().__init__(framing)
         self.address = address
         self._connections: list[socket.socket] = []
+        self._deaf: list[socket.socket] = []
 
     @property
     def place(self) -> str:
@@ -166,14 +170,18 @@ class TcpScanner(Scanner):
 
     def hang_up(self) -> None:
         """Close the connections properly."""
-        while self._connections:
-            self._connections.pop().close()
+        for connection in self._connections + self._deaf:
+            connection.close()
+        self._connections, self._deaf = [], []
 
-    def vanish(self) -> None:
-        """Lose the connections without a word to the peer, as a power cut does. Needs CAP_NET_ADMIN."""
+    def cut_cable(self) -> None:
+        """From now on, nothing that the peer sends arrives, and it hears nothing: the connection is half-open."""
+        drop_all = ctypes.create_string_buffer(struct.pack("=HBBI", _BPF_RETURN, 0, 0, 0))
+        program = struct.pack("@HP", 1, ctypes.addressof(drop_all))  # socket(7), SO_ATTACH_FILTER
         for connection in self._connections:
-            connection.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 1)
-        self.hang_up()
+            connection.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+        self._deaf += self._connections
+        self._connections = []
 
     def unplug(self) -> None:
         self.hang_up()
@@ -206,9 +214,9 @@ class TcpScannerServer(TcpScanner):
         self._welcome()
         super().hang_up()
 
-    def vanish(self) -> None:
+    def cut_cable(self) -> None:
         self._welcome()
-        super().vanish()
+        super().cut_cable()
 
     def _welcome(self) -> None:
         """Take in who has connected; the kernel has answered for us until now."""

@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.properties import Properties
 from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 Event = dict[str, Any]
 
@@ -25,12 +25,14 @@ class Subscriber:
 
     events  CloudEvents in order of arrival; one that came again is in `repeated` instead
     status  the gateway's latest status document
+    topics  every topic heard
     """
 
     def __init__(self, host: str, port: int, prefix: str = "edgegw", client_id: str = "") -> None:
         self.events: list[Event] = []
         self.repeated: list[Event] = []
         self.status: Event = {}
+        self.topics: set[str] = set()
         self.on_event: Callable[[Event], None] = lambda event: None
         self._host, self._port, self._topic = host, port, f"{prefix}/#"
         self._ids: set[str] = set()
@@ -73,6 +75,7 @@ class Subscriber:
         self._loop.call_soon_threadsafe(call)
 
     def _hear(self, topic: str, payload: bytes) -> None:
+        self.topics.add(topic)
         document = json.loads(payload)
         if "specversion" in document:
             self._take(document)

@@ -11,9 +11,10 @@ from edgegw.config.model import JournalSettings
 from edgegw.core.counters import Counters
 from edgegw.core.door import DoorSettings
 from edgegw.core.event import Origin
-from edgegw.core.model import Decision, DoorSide, Scan, TagRead
+from edgegw.core.model import Decision, DoorSide, Observation, Scan, TagRead
 from edgegw.core.pipeline import Dock, Pipeline, ScannerSettings, StationSettings
 from edgegw.ingest import Ingest, rfc3339
+from edgegw.store.group import UnitState
 from edgegw.store.journal import Journal
 from edgegw.supervise import LinkState
 
@@ -105,6 +106,31 @@ async def test_repeats_are_known_after_a_restart(tmp_path: Path) -> None:
             await taker.restore(["door-1"])
             taker.scan(scan)
     assert len(decided) == 1
+
+
+async def test_a_scan_is_on_disk_at_once(tmp_path: Path) -> None:
+    clock, decided = Clock(), list[Decision]()
+    slow = JournalSettings.model_validate({"path": tmp_path / "journal.db", "commit_ms": 10_000})
+    async with Journal.opened(slow, "dock-edge-1", Counters(), clock.now) as journal:
+        writer = asyncio.create_task(journal.run())
+        ingest(journal, clock, decided).scan(Scan("pack-1", "]d2010950600013435221123456789", clock.now()))
+        async with asyncio.timeout(2):
+            await journal.wait_committed(0)
+        writer.cancel()
+        await asyncio.wait([writer])
+
+
+async def test_units_of_a_wrong_clock_are_not_late_for_ever(tmp_path: Path) -> None:
+    """The gateway once ran in 2030; now its clock is right again."""
+    clock, decided = Clock(), list[Decision]()
+    async with Journal.opened(settings(tmp_path), "dock-edge-1", Counters(), clock.now) as journal:
+        journal.put_unit(UnitState(UNIT, "packing", "packing", clock.now() + 1e8))
+        await journal.flush()
+        taker = ingest(journal, clock, decided)
+        await taker.restore(["door-1"])
+        taker.scan(Scan("pack-1", "]d2010950600013435221123456789", clock.now() + 11))
+    (seen,) = decided
+    assert isinstance(seen, Observation)
 
 
 async def test_a_scan_that_names_no_unit_is_published_as_it_is(tmp_path: Path) -> None:

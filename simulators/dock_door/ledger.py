@@ -46,5 +46,9 @@ class Ledger:
         return list((self._arrived - Counter(move for _, move in self._due)).elements())
 
     @property
+    def promised(self) -> int:
+        return len(self._due)
+
+    @property
     def arrived(self) -> int:
         return self._arrived.total()

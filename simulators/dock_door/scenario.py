@@ -198,7 +198,7 @@ AnyHappening = Annotated[
 
 
 class Scenario(Model):
-    """`seconds`: length of a round; the last happening is decided before it ends."""
+    """`seconds`: length of a round; everything on the timeline has ended by then."""
 
     title: str
     seed: int = 1
@@ -249,7 +249,7 @@ def load_scenario(name: str | Path) -> Scenario:
 def parse_scenario(text: str, name: str) -> Scenario:
     """A scenario in a text; `name` stands in the faults. Raises ScenarioFault."""
     try:
-        content: Any = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - BaseLoader makes texts only
+        content: Any = yaml.load(text, Loader=yaml.BaseLoader)
         return Scenario.model_validate(content)
     except yaml.YAMLError as error:
         raise ScenarioFault(f"{name}: is not YAML: {error}") from None

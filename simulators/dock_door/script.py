@@ -15,9 +15,9 @@ from simulators.dock_door.scenario import (
     Load,
     Pass,
     PassBy,
-    Scenario,
     ScanText,
     ScanUnit,
+    Scenario,
     TurnBack,
 )
 from simulators.dock_door.units import Unit

@@ -2,7 +2,7 @@
 
 >>> case = Unit.parse("01/09506000134352/21/1001")
 >>> case.key, case.epc.hex(), case.label
-('https://id.gs1.org/01/09506000134352/21/1001', '30344433400d1ec0000003e9', ']d20109506000134352211001')
+('https://id.gs1.org/01/09506000134352/21/1001', '30164433400d1ec0000003e9', ']d20109506000134352211001')
 >>> Unit.parse("01/09506000134352/21/1001", round_number=2).key
 'https://id.gs1.org/01/09506000134352/21/3001'
 """
@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 
 from edgegw.core.identity import Refusal, encode_element_string, encode_epc, identify_epc
 from edgegw.core.identity.digits import with_check_digit
-from edgegw.core.identity.epc import HOST
+from edgegw.core.identity.gs1_identity import HOST
 
 SERIALS_A_ROUND = 1000
 """Units of the same kind in one scenario have serial numbers that differ by less."""

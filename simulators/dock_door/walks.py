@@ -37,12 +37,12 @@ def turning_back(origin: Side, speed_mps: float, beyond_m: float = 1.0) -> Walk:
     return Walk(2 * turn_s, lambda s: (sign * (speed_mps * abs(s - turn_s) - beyond_m), 0.0))
 
 
-def passing_by(side: Side, speed_mps: float, distance_m: float = 2.5) -> Walk:
+def passing_by(side: Side, speed_mps: float, distance_m: float = 2.0) -> Walk:
     """Along the wall on one side of the door, never through."""
     return Walk(2 * REACH_M / speed_mps, lambda s: (_SIGN[side] * distance_m, speed_mps * s - REACH_M))
 
 
 def lying(seen_by: Side | Literal["both"], seconds: float) -> Walk:
     """Put down beside the door frame, which both sides see, or in front of it on one side."""
-    place = (0.0, 2.2) if seen_by == "both" else (_SIGN[seen_by] * 2.5, 1.5)
+    place = (0.0, 2.2) if seen_by == "both" else (_SIGN[seen_by] * 2.0, 1.5)
     return Walk(seconds, lambda _s: place)

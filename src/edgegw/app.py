@@ -114,11 +114,13 @@ class Gateway:
             log.info("stopping")
             await _end([*sources, silence], SOURCES_STOP_S)
             await self._journal.flush()
-            await _within(DRAIN_STOP_S, self._drain.drained())
+            if not await _within(DRAIN_STOP_S, self._drain.drained()):
+                log.info("the broker has not taken everything yet: the journal keeps it")
             await _end(watchers, GOODBYE_S)
             await self.health.look()
             self.health.publish()
-            await _within(GOODBYE_S, self._retained.settled())
+            if self._mqtt.connection is not None:
+                await _within(GOODBYE_S, self._retained.settled())
             await _end([broker], GOODBYE_S)
             await _end([writer], GOODBYE_S)
         log.info("stopped", **self.health.summary())
@@ -201,12 +203,14 @@ async def _end(tasks: list[asyncio.Task[None]], within_s: float) -> None:
         await asyncio.wait(tasks, timeout=within_s)
 
 
-async def _within(limit_s: float, work: Awaitable[None]) -> None:
+async def _within(limit_s: float, work: Awaitable[None]) -> bool:
+    """Whether `work` was done in time."""
     try:
         async with asyncio.timeout(limit_s):
             await work
     except TimeoutError:
-        log.info("stopped before the broker had everything: the journal keeps it")
+        return False
+    return True
 
 
 @contextmanager

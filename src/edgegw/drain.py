@@ -24,7 +24,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from edgegw.core.counters import Counters
-from edgegw.errors import LinkRefused
+from edgegw.errors import LinkDown, LinkRefused, StoreFailed
 from edgegw.publish.answers import Answer, Outcome
 from edgegw.publish.mqtt import Connection
 
@@ -148,9 +148,12 @@ class _Flow:
         self._connection.publish(row.topic, row.payload, partial(self._hear, row))
 
     async def _read(self) -> bool:
-        """Fetch the next chunk; whether there was one."""
+        """Fetch the next chunk; whether there was one. A journal that cannot be read now ends the link."""
         start = self._read_to
-        rows = await self._outbox.pending(start, CHUNK)
+        try:
+            rows = await self._outbox.pending(start, CHUNK)
+        except StoreFailed as failed:
+            raise LinkDown(_SCOPE, str(failed)) from failed
         if rows and self._read_to == start:  # nothing has gone back meanwhile
             self._ahead.extend(rows)
             self._read_to = rows[-1].seq

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -18,11 +19,16 @@ from edgegw.core.counters import Counters
 from edgegw.core.event import Origin
 from edgegw.core.llrp.messages import Capabilities, ReaderEvent
 from edgegw.core.model import Decision, Movement, Passed
+from edgegw.errors import StoreFailed
 from edgegw.store.journal import Backlog, Journal
 from edgegw.supervise import LinkState
 
 BEAT_S = 5.0
-"""Between two looks at everything: watchdog, status document, backlog."""
+"""Between two looks at everything: watchdog, backlog, the line for `systemctl status`."""
+REPEAT_S = 30.0
+"""The status document is published at each change, and this often for its counters."""
+ANSWER_S = 20.0
+"""The journal's thread answers within this, or the watchdog goes hungry."""
 SETTLE_S = 0.2
 """A burst of changes becomes one document."""
 
@@ -172,31 +178,44 @@ class Health:
             self._documents.set(f"{self._origin.base}/reader/{name}", _json(document))
 
     async def run(self) -> None:
-        """Tell systemd and the broker, every BEAT_S and soon after each change, for ever."""
+        """Tell systemd and the broker, for ever."""
         failing: str | None = None
+        published_t = 0.0
         while True:
             await self.look()
-            failing = self._complain(failing)
-            self.publish()
+            before, failing = failing, self._complain(failing)
+            if self._changed.is_set() or failing != before or self._clock.now() >= published_t + REPEAT_S:
+                self._changed.clear()
+                published_t = self._clock.now()
+                self.publish()
             notify(f"STATUS={self.sentence()}")
-            try:
-                async with asyncio.timeout(BEAT_S):
-                    await self._changed.wait()
-                    await asyncio.sleep(SETTLE_S)
-            except TimeoutError:
-                pass
-            self._changed.clear()
+            await self._change_or_beat()
+
+    async def _change_or_beat(self) -> None:
+        try:
+            async with asyncio.timeout(BEAT_S):
+                await self._changed.wait()
+                await asyncio.sleep(SETTLE_S)
+        except TimeoutError:
+            return
 
     async def watch(self) -> None:
         """Feed systemd's watchdog, but only while the pipeline turns and the journal's thread answers."""
         rounds = -1
         while True:
-            async with asyncio.timeout(BEAT_S * 4):
-                await self._journal.backlog()
-            if self._rounds() != rounds:
+            if await self._journal_answers() and self._rounds() != rounds:
                 rounds = self._rounds()
                 notify("WATCHDOG=1")
             await asyncio.sleep(BEAT_S)
+
+    async def _journal_answers(self) -> bool:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._journal.backlog()
+        except (TimeoutError, StoreFailed) as error:
+            log.error("the journal does not answer", reason=str(error) or f"nothing for {ANSWER_S:g} s")
+            return False
+        return True
 
     def sentence(self) -> str:
         """One line for `systemctl status`."""
@@ -227,8 +246,9 @@ class Health:
         return {**health, "clock_offset_s": None if offset_s is None else round(offset_s, 3)}
 
     async def look(self) -> None:
-        """Ask the journal what waits."""
-        self._backlog = await self._journal.backlog()
+        """Ask the journal what waits. One that cannot be read now says so elsewhere."""
+        with contextlib.suppress(StoreFailed):
+            self._backlog = await self._journal.backlog()
 
     def _complain(self, before: str | None) -> str | None:
         failing = self._journal.failing

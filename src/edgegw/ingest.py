@@ -45,19 +45,25 @@ class Ingest:
         self.rounds = 0  # of weighing silence: a sign of life for the watchdog
 
     async def restore(self, doors: Sequence[str]) -> None:
-        """Rebuild from the journal what was known and what was being weighed when the program stopped."""
-        since_t = self._clock.now() - MEMORY_S
-        for state in reversed(await self._journal.recent_units(since_t, MAX_UNITS)):
-            self._pipeline.restore_unit(state.unit, Whereabout(state.place, state.read_point, state.t))
+        """Rebuild from the journal what was known and what was being weighed when the program stopped.
+
+        A time in the future was written under a wrong clock, since set back: it counts as now, or every later
+        read of that unit would be late.
+        """
+        now = self._clock.now()
+        for state in reversed(await self._journal.recent_units(now - MEMORY_S, MAX_UNITS)):
+            self._pipeline.restore_unit(state.unit, Whereabout(state.place, state.read_point, min(state.t, now)))
         for door in doors:
             for unit, saved in await self._journal.states(_scope(door)):
-                self._pipeline.restore_episode(door, unit, saved)
+                self._pipeline.restore_episode(door, unit, saved, now)
 
     def tags(self, reads: list[TagRead]) -> None:
         self._record(self._pipeline.tags(reads, self._clock.now()))
 
     def scan(self, scan: Scan) -> None:
+        """A scan is not repeated by itself as a tag read is: it goes to disk at once."""
         self._record(self._pipeline.scan(scan, self._clock.now()))
+        self._journal.hasten()
 
     async def room(self) -> None:
         """Back-pressure: returns when the journal can take more."""

@@ -54,7 +54,7 @@ def test_a_good_file_is_told_back(file: Path) -> None:
     result = run(file)
     assert result.exit_code == 0
     lines = [line.strip() for line in result.output.splitlines()]
-    assert lines[:12] == [
+    assert lines[:13] == [
         "edge-1 at dc-1",
         "door-1: inside dock-1/1 dock-1/2 | outside dock-1/3, from outside to inside and back",
         "packing: gun",
@@ -65,6 +65,7 @@ def test_a_good_file_is_told_back(file: Path) -> None:
         "topic edgegw/v1/dc-1/edge-1/evt/observation",
         "topic edgegw/v1/dc-1/edge-1/evt/unidentified",
         "topic edgegw/v1/dc-1/edge-1/status",
+        "topic edgegw/v1/dc-1/edge-1/reader/dock-1",
         f"journal {file.parent}/journal.db",
         "",
     ]

@@ -135,6 +135,7 @@ def test_hosts(host: str) -> None:
             "must be a list (found a mapping (match)) - begin each item of the list with",
         ),
         ("port: /x, serials: [{match: '(', unit: 'a:{b}'}]", "serials[#1].match: is not a regular expression"),
+        ("port: /x, serials: [{match: '(?P<b>(a*)*)c', unit: 'a:{b}'}]", "serials[#1].match: could try for ever"),
         (
             "port: /x, serials: [{match: '[a--b]', unit: 'a:{b}'}]",
             "is not a regular expression (found '[a--b]') - Possible",

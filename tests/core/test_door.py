@@ -145,7 +145,7 @@ def test_what_is_being_weighed_survives_a_crash(crash_after: int) -> None:
     after, _ = door()
     for unit, state in saved.items():
         assert state is not None
-        after.restore(unit, state, lambda _: IDENTITY)
+        after.restore(unit, state, lambda _: IDENTITY, T + 60)
     (decision,) = play(after, OUT[crash_after:])
     assert decision == expected
 
@@ -166,10 +166,19 @@ def test_a_standing_tag_is_saved_less_and_less() -> None:
     assert saves < 70
 
 
+def test_an_episode_of_the_future_is_refused() -> None:
+    before, _ = door()
+    before.see(UNIT, IDENTITY, read(100), "inside", T + 100)
+    (state,) = before.take_changed().values()
+    assert state is not None
+    with pytest.raises(ValueError, match="set back"):
+        door()[0].restore(UNIT, state, lambda _: IDENTITY, T)
+
+
 @pytest.mark.parametrize("state", ["", "null", "[]", "{}", '{"read": 1}', json.dumps({"read": [1] * 8})])
 def test_a_state_that_is_none_is_refused(state: str) -> None:
     with pytest.raises(ValueError):
-        door()[0].restore(UNIT, state, lambda _: IDENTITY)
+        door()[0].restore(UNIT, state, lambda _: IDENTITY, T)
 
 
 def test_memory_is_bounded() -> None:

@@ -120,6 +120,19 @@ def test_a_tag_that_breaks_its_own_scheme_is_visible_under_its_bits() -> None:
     assert counters.get("dock-1", "invalid") == 2
 
 
+def test_labels_with_leading_zeros_meet_their_tags_where_the_site_says_so() -> None:
+    zeros = "]d20109506000134352210123456789"
+    made, counters = pipeline()
+    made.tags([read(0, 1)], T)
+    (other,) = made.scan(Scan("pack-1", zeros, T), T)
+    assert isinstance(other, Movement)
+    assert other.unit.unit != UNIT
+    assert counters.get("identity", "leading_zeros") == 1
+    (same,) = Pipeline(replace(DOCK, strip_leading_zeros=("0950600",)), Counters()).scan(Scan("pack-1", zeros, T), T)
+    assert isinstance(same, Movement)
+    assert same.unit.unit == UNIT
+
+
 def test_silence_decides_nothing_while_a_reader_is_away() -> None:
     made, _ = pipeline()
     made.tags([read(0, 1)], T)
@@ -154,7 +167,7 @@ def test_changes_are_handed_out_once_and_bring_everything_back() -> None:
         again.restore_unit(unit, whereabout)
     for unit, state in episodes["door-1"].items():
         assert state is not None
-        again.restore_episode("door-1", unit, state)
+        again.restore_episode("door-1", unit, state, T + 11)
     assert again.scan(Scan("pack-1", LABEL, T + 1), T + 1) == []
     assert counters.get("packing", "repeat") == 1
     again.tags([read(12, 2)], T + 12)
@@ -165,8 +178,8 @@ def test_changes_are_handed_out_once_and_bring_everything_back() -> None:
 
 def test_a_state_that_cannot_be_read_is_counted() -> None:
     made, counters = pipeline()
-    made.restore_episode("door-1", UNIT, "{")
-    made.restore_episode("door-9", UNIT, "{}")
+    made.restore_episode("door-1", UNIT, "{", T)
+    made.restore_episode("door-9", UNIT, "{}", T)
     assert counters.get("door-1", "unreadable_state") == 1
     assert counters.get("door-9", "unreadable_state") == 1
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from edgegw.core.counters import Counters
+from edgegw.core.llrp.frame import HEADER
 from edgegw.core.llrp.messages import Capabilities, GpiTrigger, ReaderEvent, StartTrigger, StopTrigger
 from edgegw.core.llrp.rospec import ReaderSettings
 from edgegw.core.model import TagRead
@@ -333,4 +334,80 @@ async def test_a_foreign_reader_is_read() -> None:
         await dock.until(lambda: len(dock.reads) >= 50, timeout_s=20)
         assert dock.counters.get("dock-1", "bad_frames") == 0
         assert all(abs(read.t - time.time()) < 5 for read in dock.reads)
+    assert dock.counters.get("dock-1", "left_unclean") == 0
+
+
+OK = bytes.fromhex("011f000800000000")
+GOODBYE_EVENT = bytes.fromhex("043f0000001200000000" + "00f60008" + "01010004")
+
+
+class HabitualReader:
+    """A reader in twenty lines, with the habits of other people's.
+
+    mute       message types that it passes over
+    numbering  it numbers its answers itself
+    goodbye    what it does at CLOSE_CONNECTION: answer, hang up, or answer under id 0, tell the event and linger
+    """
+
+    def __init__(self, mute: tuple[int, ...] = (), numbering: bool = False, goodbye: str = "answer") -> None:
+        self._mute = mute
+        self._numbering = numbering
+        self._goodbye = goodbye
+        self.ended = asyncio.Event()
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(bytes.fromhex("043e0000000a00000000"))  # a keepalive of the client before
+        writer.write(bytes.fromhex("043f0000001400000000" + "00f6000a" + "010000060000"))
+        number = 1000
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                word, length, message_id = HEADER.unpack(await reader.readexactly(10))
+                await reader.readexactly(length - 10)
+                number += 1
+                if not self._answer(writer, word & 0x3FF, number if self._numbering else message_id):
+                    break
+        if self._goodbye == "linger":
+            await asyncio.sleep(0.2)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        self.ended.set()
+
+    def _answer(self, writer: asyncio.StreamWriter, kind: int, message_id: int) -> bool:
+        """False when the conversation is over."""
+        if kind == 14 and self._goodbye == "linger":
+            writer.write(HEADER.pack(1 << 10 | 4, 18, 0) + OK + GOODBYE_EVENT)
+        elif kind in ANSWERS and kind not in self._mute and not (kind == 14 and self._goodbye == "hang up"):
+            writer.write(HEADER.pack(1 << 10 | ANSWERS[kind], 18, message_id) + OK)
+        if kind == 24:
+            writer.write(HEADER.pack(1 << 10 | 61, 27, 0) + b"\x00\xf0\x00\x11\x8d" + bytes.fromhex(TAG))
+        return kind != 14
+
+
+ANSWERS = {1: 11, 2: 12, 3: 13, 20: 30, 21: 31, 22: 32, 23: 33, 24: 34, 41: 51, 14: 4}
+
+
+@pytest.mark.parametrize(
+    "habits",
+    [
+        {"mute": (1, 41, 23)},
+        {"numbering": True},
+        {"goodbye": "hang up"},
+        {"goodbye": "linger"},
+        {"mute": (1, 41), "numbering": True, "goodbye": "linger"},
+    ],
+    ids=str,
+)
+async def test_other_peoples_readers(habits: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """llrpjs's example reader, Rifidi's emulator and what their authors found natural."""
+    monkeypatch.setattr("edgegw.core.llrp.session.SHRUG_S", 0.2)
+    monkeypatch.setattr("edgegw.core.llrp.session.STRAY_S", 0.1)
+    habitual = HabitualReader(**habits)
+    server = await asyncio.start_server(habitual.talk, "127.0.0.1", 0)
+    async with server, kept(server.sockets[0].getsockname()[1]) as dock:
+        await dock.until(lambda: dock.reads and "up" in dock.statuses)
+    await habitual.ended.wait()
+    assert dock.statuses[:2] == ["connecting", "up"]
+    assert "down" not in dock.statuses
+    assert dock.counters.get("dock-1", "bad_frames") == 0
     assert dock.counters.get("dock-1", "left_unclean") == 0

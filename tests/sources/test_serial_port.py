@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
 import sys
 import termios
 import time
@@ -24,6 +23,7 @@ from tests.sources.harness import PATIENCE_S, Desk, kept
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
+TTY = 5  # the group that Debian gives terminals to
 
 
 @pytest.fixture
@@ -54,9 +54,9 @@ async def reason_of(link: SerialScanner) -> LinkDown:
 
 
 def open_ports() -> list[str]:
-    """Ports that this process has open, the simulator's own end of each pty left out once."""
-    folder = Path("/proc/self/fd")
-    return [os.readlink(fd) for fd in folder.iterdir() if fd.is_symlink() and "/dev/pts/" in str(fd.readlink())]
+    """The ptys that this process has open, once for each time."""
+    open_files = [fd.readlink() for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+    return [str(file) for file in open_files if file.is_relative_to("/dev/pts")]
 
 
 async def test_scans_arrive_with_name_and_time(scanner: PtyScanner) -> None:
@@ -120,9 +120,8 @@ async def test_replug_is_back_within_two_seconds_without_the_half_scan_from_befo
     desk = Desk()
     async with kept(link_to(scanner, desk), desk):
         for n in range(3):
-            scanner.send(b"half")
-            while not desk.counters.get("pack-1", "scans") >= n:
-                await asyncio.sleep(0)
+            scanner.send(b"B2\rhalf")
+            assert await desk.text() == "B2"
             scanner.unplug()
             await desk.state("down")
             replugged_at = time.monotonic()
@@ -161,12 +160,12 @@ async def test_a_port_held_by_another_process_is_refused_by_name(scanner: PtySca
         assert await asyncio.wait_for(holder.stdout.readline(), 20) == b"up\n"
         desk = Desk()
         refusal = await reason_of(link_to(scanner, desk))
-        program = Path(f"/proc/{holder.pid}/comm").read_text().strip()
     finally:
         holder.kill()
         await holder.communicate()
     assert isinstance(refusal, LinkRefused)
-    assert refusal.reason == f"{scanner.port} is held by {program} (pid {holder.pid}): only one can read a scanner"
+    who = f"{Path(sys.executable).name} (pid {holder.pid})"
+    assert refusal.reason == f"{scanner.port} is held by {who}: only one can read a scanner"
     async with kept(link_to(scanner, desk), desk):
         scanner.scan("A1")
         assert await desk.text() == "A1"
@@ -197,32 +196,31 @@ async def test_what_is_no_serial_port_is_refused(path: str) -> None:
 
 @contextmanager
 def unprivileged() -> Iterator[None]:
-    """Root may open everything, so be nobody for a while."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(NOBODY)
+    """Root may open everything, so be nobody for a while; others are not privileged anyway."""
+    if os.geteuid() != 0:
+        yield
+        return
+    group, groups = os.getegid(), os.getgroups()
+    os.setgroups([])
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
     try:
         yield
     finally:
-        os.seteuid(user)
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
 
 
 @pytest.mark.parametrize(
-    ("group", "mode", "cure"),
-    [
-        (5, stat.S_IRGRP | stat.S_IWGRP, "(usermod -aG "),
-        (5, 0, "a udev rule must give it to a group of "),
-        (0, stat.S_IRGRP | stat.S_IWGRP, "a udev rule must give it to a group of "),
-    ],
+    ("mode", "cure"), [(0o060, " (usermod -aG "), (0o000, "a udev rule must give it to a group of ")]
 )
-async def test_a_forbidden_port_names_the_cure(scanner: PtyScanner, group: int, mode: int, cure: str) -> None:
-    device = Path(scanner.port).resolve()
+async def test_a_forbidden_port_names_the_cure(scanner: PtyScanner, mode: int, cure: str) -> None:
+    device = os.path.realpath(scanner.port)
     if os.geteuid() == 0:
-        os.chown(device, 0, group)
-    elif mode:
-        pytest.skip("its owner may always open it for its group")
-    device.chmod(mode)
-    link = link_to(str(device), Desk())
+        os.chown(device, 0, TTY)
+    os.chmod(device, mode)  # an owner without permission is denied, whatever the group may do
+    link = link_to(device, Desk())
     with unprivileged():
         refusal = await reason_of(link)
     assert isinstance(refusal, LinkRefused)
@@ -230,15 +228,26 @@ async def test_a_forbidden_port_names_the_cure(scanner: PtyScanner, group: int, 
     assert cure in refusal.reason
 
 
-async def test_line_settings_reach_the_port(scanner: PtyScanner) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a port to root's group")
+async def test_nobody_is_sent_to_join_the_group_of_root(scanner: PtyScanner) -> None:
+    device = os.path.realpath(scanner.port)
+    os.chown(device, 0, 0)
+    os.chmod(device, 0o660)
+    with unprivileged():
+        refusal = await reason_of(link_to(device, Desk()))
+    assert "a udev rule must give it to a group of " in refusal.reason
+
+
+@pytest.mark.parametrize(("frame", "shows"), [("8N1", 0), ("8N2", termios.CSTOPB), ("7O1", termios.PARODD), ("7E1", 0)])
+async def test_line_settings_reach_the_port(scanner: PtyScanner, frame: str, shows: int) -> None:
+    """As far as a pty shows them: it takes the speed, stop bits and kind of parity, but is always 8 bits wide."""
     desk = Desk()
-    async with kept(link_to(SerialSettings(scanner.port, baud=115200, frame="7E1"), desk), desk):
+    async with kept(link_to(SerialSettings(scanner.port, baud=115200, frame=frame), desk), desk):
         fd = os.open(scanner.port, os.O_RDONLY | os.O_NOCTTY)
         flags, speed = (termios.tcgetattr(fd)[n] for n in (2, 4))
         os.close(fd)
     assert speed == termios.B115200
-    # A pty has no bits on a wire: Linux forces CS8 without parity on it, so 7E1 shows as accepted only.
-    assert flags & termios.CREAD
+    assert flags & (termios.CSTOPB | termios.PARODD) == shows
 
 
 async def test_cancellation_closes_the_port(scanner: PtyScanner) -> None:
@@ -333,8 +342,9 @@ async def test_the_simulator_as_a_command() -> None:
     assert process.stdout
     port = (await asyncio.wait_for(process.stdout.readline(), 20)).decode().strip()
     async with kept(link_to(port, desk), desk):
-        process.stdin.write(b"A\\x1d1\n!unplug\n")
+        process.stdin.write(b"A\\x1d1\n")
         assert await desk.text() == "A\x1d1"
+        process.stdin.write(b"!unplug\n")  # not before: what is unread goes with the cable
         await desk.state("down")
         process.stdin.write(b"!replug\n")
         await desk.state("up")

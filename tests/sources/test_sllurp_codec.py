@@ -60,7 +60,7 @@ REQUESTS = [
         message(3, b"\0", tlv(220, b"\x01", u32(10_000))),
     ),
     (
-        llrp.SetReaderConfig(10_000, events=True, gpi_ports=(1, 2)),
+        llrp.SetReaderConfig(10_000, events=True, hold=True, gpi_ports=(1, 2)),
         message(
             3,
             b"\0",
@@ -248,5 +248,57 @@ def test_deep_nesting_is_refused_not_crashed() -> None:
     nested = b""
     while len(nested) < 30_000:
         nested = tlv(289, u16(1), u16(100), nested)
-    with pytest.raises(Malformed):
-        CODEC.decode(frame(30, tlv(287, u16(100), u16(0), nested)))
+    answer = CODEC.decode(frame(30, tlv(287, u16(100), u16(0), nested)))
+    assert answer == llrp.Response("ADD_ROSPEC_RESPONSE", 9, llrp.Status(False, "ParameterError"))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (status(0, b"", tlv(288, u16(3), u16(201), b"\0")), llrp.Status(True)),
+        (status(777, b"own words"), llrp.Status(False, "status code 777", "own words")),
+        (status(112), llrp.Status(False, "UnexpectedMessage")),
+        (status(100, b"\xff\x00"), llrp.Status(False, "ParameterError", "\ufffd?")),
+        (tlv(1023, u32(161), u32(7)) + status(0) + b"\x89" + u32(1), llrp.Status(True)),
+        (tlv(287, u16(100), u16(50), b"cut"), llrp.Status(False, "ParameterError", "cut")),
+    ],
+    ids=["longer field", "own code", "code of 1.1", "no text", "own parameters", "text shorter than said"],
+)
+def test_the_status_of_an_odd_answer_is_read(body: bytes, expected: llrp.Status) -> None:
+    assert CODEC.decode(frame(30, body)) == llrp.Response("ADD_ROSPEC_RESPONSE", 9, expected)
+
+
+def test_undecodable_capabilities_are_none() -> None:
+    entry_with_three_bytes = tlv(143, u16(0), u16(0), tlv(144, tlv(145, b"\0\0\0")))
+    answer = CODEC.decode(frame(11, status(0) + entry_with_three_bytes))
+    assert answer == llrp.CapabilitiesAnswer(9, llrp.Status(True), llrp.Capabilities())
+
+
+def test_odd_power_tables() -> None:
+    """FR900: from index 0; xPortal: 0.1 dB steps, unsorted, with a custom parameter between."""
+    entries = [tlv(145, u16(index), u16(level)) for index, level in ((7, 2550), (0, 1010), (3, 3000), (9, 2550))]
+    entries.insert(2, tlv(1023, u32(161), u32(7), b"?"))
+    answer = CODEC.decode(frame(11, status(0) + tlv(143, u16(0), u16(0), tlv(144, *entries))))
+    assert isinstance(answer, llrp.CapabilitiesAnswer)
+    assert answer.capabilities.powers_dbm == {7: 25.5, 0: 10.1, 3: 30.0, 9: 25.5}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ((), ()),
+        ((tlv(247, u16(1), u16(2)), tlv(253, b"\0", u32(1), u16(1)), tlv(900, b"?")), ()),
+        (
+            (tlv(255, b"\0", u16(1)), tlv(255, b"\0", u16(2)), tlv(256, u16(0))),
+            (
+                llrp.ReaderEvent("antenna", 1),
+                llrp.ReaderEvent("antenna", 2),
+                llrp.ReaderEvent("connection", 0),
+            ),
+        ),
+        ((tlv(1023, u32(161), u32(7), b"?"), tlv(256, u16(0), b"\0\0")), (llrp.ReaderEvent("connection", 0),)),
+    ],
+    ids=["none", "of no interest", "several", "longer than it should be"],
+)
+def test_notifications_of_many_shapes(content: tuple[bytes, ...], expected: tuple[llrp.ReaderEvent, ...]) -> None:
+    assert CODEC.decode(frame(63, tlv(246, *content))) == llrp.Notification(None, None, expected)

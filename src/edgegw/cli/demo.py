@@ -73,8 +73,10 @@ async def _demo(seconds: float) -> None:
         with suppress(TimeoutError):
             await subscriber.until(lambda: subscriber.status.get("online") is False, GOODBYE_S)
     board.show()
-    _say(_summary(subscriber.status, board.ledger))
-    if faults := list(_faults(board.ledger)):
+    faults = list(_faults(board.ledger))
+    verdict = "not what happened at the dock" if faults else "all that happened at the dock, and no other"
+    _say([f"\n{board.ledger.arrived} movements: {verdict}", *_summary(subscriber.status)])
+    if faults:
         raise click.ClickException("\n".join(faults))
 
 
@@ -135,7 +137,7 @@ def _line(event: Event) -> str:
     time = datetime.fromisoformat(data["time"]).astimezone()
     place = data.get("door") or data["station"]
     how = f"{evidence['reads']} reads, peak {evidence['peak_rssi_dbm']:.0f} dBm" if data["direction"] else "scanned"
-    way = f"{data['from'] or 'somewhere'} -> {data['to']}"
+    way = f"{data['from']} -> {data['to']}" if data["from"] else "seen for the first time"
     return f"{time:%H:%M:%S}  {(data['direction'] or 'at').upper():3}  {place:8} {_short(data['unit']):30} {how}, {way}"
 
 
@@ -156,10 +158,9 @@ def _introduction(broker: Broker, dock: DockDoor, gateway: Gateway) -> Iterator[
     yield f"\n{dock.scenario.title}; Ctrl-C ends it\n"
 
 
-def _summary(status: Event, ledger: Ledger) -> Iterator[str]:
-    """From the gateway's last status document."""
+def _summary(status: Event) -> Iterator[str]:
+    """What was ignored and read, from the gateway's last status document."""
     counters: dict[str, dict[str, int]] = status.get("counters", {})
-    yield f"\n{ledger.arrived} movements"
     for reason, count in _ignored(status.get("ignored", {}), counters):
         yield f"{count:4} ignored, {reason}: {REASONS[reason]}"
     for name, reader in status.get("readers", {}).items():
@@ -178,9 +179,9 @@ def _ignored(at_doors: dict[str, int], counters: dict[str, dict[str, int]]) -> I
 def _faults(ledger: Ledger) -> Iterator[str]:
     """Nothing when all is as it should be."""
     if missing := ledger.missing(_now_s()):
-        yield f"{len(missing)} movements happened at the dock and did not arrive: {_list(missing)}"
+        yield f"happened at the dock and did not arrive: {_list(missing)}"
     if unexpected := ledger.unexpected():
-        yield f"{len(unexpected)} movements arrived that did not happen: {_list(unexpected)}"
+        yield f"arrived and did not happen: {_list(unexpected)}"
 
 
 def _list(movements: Iterable[Expected]) -> str:

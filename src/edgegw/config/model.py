@@ -28,6 +28,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from edgegw.config.suggest import closest
+from edgegw.core.identity import VendorRule
 from edgegw.core.identity.digits import check_digit
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
@@ -286,6 +287,15 @@ class SerialRule(Model):
                     f"write (?P<{group}>...) in match",
                     keys=("unit", "match"),
                 )
+        try:
+            VendorRule.parse(self.match, self.unit)
+        except ValueError:
+            raise wrong(
+                "could try for ever on a hostile text",
+                "give its repeats limits such as {1,12}, or make them possessive (*+ or ++), "
+                "and do not repeat a group that holds a repeat",
+                keys=("match",),
+            ) from None
         return self
 
 

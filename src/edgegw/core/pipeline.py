@@ -81,7 +81,11 @@ class Pipeline:
     def __init__(self, dock: Dock, counters: Counters) -> None:
         self._antennas = dict(dock.antennas)
         self._counters = counters
-        self._identifier = Identifier(raw=dock.raw, strip_leading_zeros=dock.strip_leading_zeros)
+        self._identifier = Identifier(
+            raw=dock.raw,
+            strip_leading_zeros=dock.strip_leading_zeros,
+            near_miss=lambda: counters.add("identity", "leading_zeros"),
+        )
         self._doors = {door.name: Door(door, counters) for door in dock.doors}
         self._door_readers = {door.name: _readers_of(door.name, dock.antennas) for door in dock.doors}
         self._stations = {station.name: Dedupe(station.repeat_s) for station in dock.stations}
@@ -152,11 +156,11 @@ class Pipeline:
         elif whereabout.read_point in self._doors:
             self._doors[whereabout.read_point].restore_decided(unit, whereabout.t, whereabout.place)
 
-    def restore_episode(self, door: str, unit: str, state: str) -> None:
-        """Take back what was being weighed. A door that is no longer configured, or a state that cannot be read,
-        is counted."""
+    def restore_episode(self, door: str, unit: str, state: str, now: float) -> None:
+        """Take back what was being weighed. A door that is no longer configured, or a state that cannot be read
+        or lies in the future, is counted."""
         try:
-            self._doors[door].restore(unit, state, self._identify)
+            self._doors[door].restore(unit, state, self._identify, now)
         except (KeyError, ValueError):
             self._counters.add(door, "unreadable_state")
 

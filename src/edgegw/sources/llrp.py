@@ -152,7 +152,8 @@ class LlrpLink:
                     for output in await self._exchange(session, reader, writer):
                         self._take(output, _nothing)
         except (LinkDown, OSError, TimeoutError):
-            self._counters.add(self.name, "left_unclean")
+            if session.phase is not Phase.CLOSING:  # else it hung up instead of saying goodbye
+                self._counters.add(self.name, "left_unclean")
 
     # ------------------------------------------------------------ what the reader says
 

@@ -11,6 +11,8 @@ wrongly is corrected here, and `tests/sources/test_sllurp_codec.py` proves every
 * GET_SUPPORTED_VERSION and SET_PROTOCOL_VERSION (LLRP 1.1) are unknown to sllurp.
 * AISpecEvent with C1G2SingulationDetails, which a reader may send at any time, cannot be decoded by sllurp.
 * A ConnectionAttemptEvent with a status that sllurp does not know is dropped by it in silence.
+* Of several events of one kind in one notification sllurp keeps the last.
+* An answer whose status it can read and whose rest it cannot (a longer field, an unknown table) is lost with it.
 * TransmitPowerValue is signed (LLRP 1.0.1, 16.2.3.4.1); sllurp reads it unsigned.
 
 This is also the last place where sllurp's dictionaries exist.
@@ -19,7 +21,7 @@ This is also the last place where sllurp's dictionaries exist.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from struct import Struct
 from typing import Any
 
@@ -36,11 +38,25 @@ logging.getLogger("sllurp").setLevel(logging.CRITICAL)  # what it would log is a
 
 _U8 = Struct(">B")
 _U16 = Struct(">H")
+_U16X2 = Struct(">HH")
 _AI_SPEC_EVENT = Struct(">BIH")
 _DECODED = frozenset([4, 11, 12, 13, 30, 31, 32, 33, 34, 35, 50, 51, 52, 53, 63, 100, 1023])
+_CAPABILITIES_ANSWER = 11
 _SUPPORTED_VERSION_ANSWER = 56
 _SET_VERSION_ANSWER = 57
 _ERROR_MESSAGE = 100
+_LLRP_STATUS = 287
+_EVENTS = (
+    "ConnectionAttemptEvent",
+    "ConnectionCloseEvent",
+    "GPIEvent",
+    "AntennaEvent",
+    "ReaderExceptionEvent",
+    "ReportBufferLevelWarning",
+    "ReportBufferOverflowErrorEvent",
+    "ROSpecEvent",
+)
+"""Events that say something about the dock; hopping, surveys and other makers' events do not."""
 
 
 def _correct_sllurp() -> None:
@@ -52,6 +68,8 @@ def _correct_sllurp() -> None:
     parameters["EventsAndReports"]["encode"] = _encode_events_and_reports
     parameters["AISpecEvent"]["decode"] = _decode_ai_spec_event
     parameters["ConnectionAttemptEvent"]["decode"] = _decode_connection_attempt
+    parameters["ReaderEventNotificationData"]["n_fields"] = list(_EVENTS)
+    llrp_proto.Error_Type2Name[112] = "UnexpectedMessage"  # since LLRP 1.1
     requests, message_names = llrp_proto.Message_struct, llrp_proto.Message_Type2Name
     for name, number, encode in (
         ("GET_SUPPORTED_VERSION", 46, lambda _fields, _info: b""),
@@ -74,7 +92,7 @@ def _decode_ai_spec_event(data: bytes, _name: str | None = None) -> tuple[dict[s
 
 def _decode_connection_attempt(data: bytes, _name: str | None = None) -> tuple[dict[str, Any], str]:
     """LLRP 1.0.1, 16.2.7.6.10: the number; sllurp drops the whole event when it has no name for it."""
-    (status,) = _U16.unpack(data)
+    (status,) = _U16.unpack_from(data)
     return {"Status": status}, ""
 
 
@@ -99,7 +117,12 @@ class SllurpCodec:
         _check_parameters(frame)
         if frame.type == _SET_VERSION_ANSWER:
             return llrp.Response("SET_PROTOCOL_VERSION_RESPONSE", frame.id, _status_alone(frame, frame.body))
-        return _message(frame) if frame.type in _DECODED else llrp.Other(frame.type)
+        if frame.type not in _DECODED:
+            return llrp.Other(frame.type)
+        try:
+            return _message(frame)
+        except Malformed:
+            return _bare_answer(frame)
 
 
 def _check_parameters(frame: Frame) -> None:
@@ -126,6 +149,20 @@ def _message(frame: Frame) -> llrp.Message:
                 return llrp.Response(name, frame.id, _status(fields["LLRPStatus"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Malformed(f"{name}: {error!r} is missing or not what the standard says") from None
+
+
+def _bare_answer(frame: Frame) -> llrp.Message:
+    """The status of an answer that sllurp cannot decode whole. Raises Malformed where there is none."""
+    name = llrp_proto.Message_Type2Name[frame.type, 0, 0]
+    for kind, _, _, start, end in walk(frame.body, 0, len(frame.body)):
+        if kind == _LLRP_STATUS and end - start >= _U16X2.size:
+            code, size = _U16X2.unpack_from(frame.body, start)
+            text = frame.body[start + _U16X2.size : min(start + _U16X2.size + size, end)]
+            status = llrp.Status(code == 0, _code_name(code), _text(text))
+            if frame.type == _CAPABILITIES_ANSWER:
+                return llrp.CapabilitiesAnswer(frame.id, status, llrp.Capabilities())
+            return llrp.Response(name, frame.id, status)
+    raise Malformed(f"{name} cannot be decoded")
 
 
 def _decoded(frame: Frame) -> tuple[str, Fields]:
@@ -159,9 +196,12 @@ def _status_alone(frame: Frame, body: bytes) -> llrp.Status:
 
 
 def _status(fields: Fields) -> llrp.Status:
-    code = str(fields.get("StatusCode", "unknown status code"))
-    description = bytes(fields.get("ErrorDescription", b"")).decode("utf-8", "replace")[:200]
-    return llrp.Status(code == "Success", code, _printable(description), _refused(fields))
+    code = fields["StatusCode"]
+    return llrp.Status(code == "Success", code, _text(fields["ErrorDescription"]), _refused(fields))
+
+
+def _code_name(code: int) -> str:
+    return str(llrp_proto.Error_Type2Name.get(code, f"status code {code}"))
 
 
 def _refused(fields: Fields, depth: int = 0) -> str:
@@ -181,8 +221,8 @@ def _parameter_name(name_or_type: object) -> str:
     return name_or_type if isinstance(name_or_type, str) else f"parameter {name_or_type}"
 
 
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)
+def _text(data: bytes) -> str:
+    return "".join(char if char.isprintable() else "?" for char in bytes(data[:200]).decode("utf-8", "replace"))
 
 
 def _capabilities(fields: Fields) -> llrp.Capabilities:
@@ -194,7 +234,7 @@ def _capabilities(fields: Fields) -> llrp.Capabilities:
     return llrp.Capabilities(
         manufacturer=general.get("DeviceManufacturerName", 0),
         model=general.get("ModelName", 0),
-        firmware=_printable(bytes(general.get("ReaderFirmwareVersion", b"")).decode("utf-8", "replace"))[:64],
+        firmware=_text(general.get("ReaderFirmwareVersion", b""))[:64],
         antennas=general.get("MaxNumberOfAntennaSupported", 0),
         gpis=general.get("GPIOCapabilities", {}).get("NumGPIs", 0),
         has_utc_clock=general.get("HasUTCClockCapability", True),
@@ -224,32 +264,31 @@ def _notification(fields: Fields) -> llrp.Notification:
     )
 
 
-def _events(fields: Fields) -> list[llrp.ReaderEvent]:
-    events = []
-    for name, value in fields.items():
-        match name:
-            case "ConnectionAttemptEvent":
-                events.append(llrp.ReaderEvent("connection", value["Status"]))
-            case "ConnectionCloseEvent":
-                events.append(llrp.ReaderEvent("close"))
-            case "GPIEvent":
-                events.append(llrp.ReaderEvent("gpi", value["GPIPortNumber"], value["GPIEvent"]))
-            case "AntennaEvent":
-                connected = value["EventType"] == "Connected"
-                events.append(llrp.ReaderEvent("antenna", value["AntennaID"], connected))
-            case "ReaderExceptionEvent":
-                text = _printable(bytes(value["Message"]).decode("utf-8", "replace"))[:200]
-                events.append(llrp.ReaderEvent("exception", int(value.get("AntennaID", 0)), text=text))
-            case "ReportBufferLevelWarning":
-                events.append(llrp.ReaderEvent("buffer-warning", value["ReportBufferPercentageFull"]))
-            case "ReportBufferOverflowErrorEvent":
-                events.append(llrp.ReaderEvent("buffer-overflow"))
-            case "ROSpecEvent":
-                started = value["EventType"] == "Start_of_ROSpec"
-                events.append(llrp.ReaderEvent("rospec", value["ROSpecID"], started))
-            case _:
-                pass  # timestamps, hopping, surveys and other makers' events say nothing about the dock
-    return events
+def _events(fields: Fields) -> Iterator[llrp.ReaderEvent]:
+    for name, values in fields.items():
+        if name in _EVENTS:
+            for value in values:
+                yield _event(name, value)
+
+
+def _event(name: str, value: Fields) -> llrp.ReaderEvent:
+    match name:
+        case "ConnectionAttemptEvent":
+            return llrp.ReaderEvent("connection", value["Status"])
+        case "ConnectionCloseEvent":
+            return llrp.ReaderEvent("close")
+        case "GPIEvent":
+            return llrp.ReaderEvent("gpi", value["GPIPortNumber"], value["GPIEvent"])
+        case "AntennaEvent":
+            return llrp.ReaderEvent("antenna", value["AntennaID"], value["EventType"] == "Connected")
+        case "ReaderExceptionEvent":
+            return llrp.ReaderEvent("exception", int(value.get("AntennaID", 0)), text=_text(value["Message"]))
+        case "ReportBufferLevelWarning":
+            return llrp.ReaderEvent("buffer-warning", value["ReportBufferPercentageFull"])
+        case "ReportBufferOverflowErrorEvent":
+            return llrp.ReaderEvent("buffer-overflow")
+        case _:
+            return llrp.ReaderEvent("rospec", value["ROSpecID"], value["EventType"] == "Start_of_ROSpec")
 
 
 # ---------------------------------------------------------------- requests
@@ -293,8 +332,9 @@ def _reader_config(request: llrp.SetReaderConfig) -> dict[str, Any]:
     }
     if request.events:
         config["ReaderEventNotificationSpec"] = {"EventNotificationState": dict.fromkeys(_SUBSCRIBED, True)}
-        config["EventsAndReports"] = {"HoldEventsAndReportsUponReconnect": True}
         config["GPIPortCurrentState"] = [{"GPIPortNum": port, "GPIConfig": True} for port in request.gpi_ports]
+    if request.hold:
+        config["EventsAndReports"] = {"HoldEventsAndReportsUponReconnect": True}
     return config
 
 

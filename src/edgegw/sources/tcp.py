@@ -14,6 +14,7 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
+from edgegw import net
 from edgegw.core.counters import Counters
 from edgegw.core.model import Scan
 from edgegw.core.scan import ScanFramer, ScanSettings
@@ -21,7 +22,6 @@ from edgegw.errors import LinkDown, LinkRefused
 
 READ_BYTES = 4096
 CONNECT_S = 5.0
-HAPPY_EYEBALLS_S = 0.25  # RFC 8305, 8
 KEEPALIVE_IDLE_S = 10
 KEEPALIVE_EVERY_S = 5
 VANISHED_S = 25
@@ -92,10 +92,8 @@ class ConnectingScanner(TcpScanner):
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
-            async with asyncio.timeout(CONNECT_S):
-                return await asyncio.open_connection(
-                    self._host, self._port, limit=READ_BYTES, happy_eyeballs_delay=HAPPY_EYEBALLS_S
-                )
+            connection = await net.connect(self._host, self._port, CONNECT_S)
+            return await asyncio.open_connection(sock=connection, limit=READ_BYTES)
         except TimeoutError as error:
             raise LinkDown(self.name, f"no answer from {self.address} within {CONNECT_S:g} s") from error
         except (OSError, UnicodeError) as error:

@@ -160,6 +160,11 @@ class Journal:
         self._open.parked[seq] = Parking(self._now(), reason)
         self._wake()
 
+    def hasten(self) -> None:
+        """Commit what is collected now, without waiting for more: a person stands there, and cannot repeat it."""
+        if self._open:
+            self._enough.set()
+
     async def room(self) -> None:
         """Return at once, unless so much waits for the disk that its memory must not grow."""
         while len(self._open) + len(self._writing) >= ROOM_GROUPS * self._settings.commit_rows:

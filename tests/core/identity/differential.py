@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterator
 
 import biip
 from biip.gs1_messages import GS1Message
-from epcpy import ConvertException, hex_to_tag_encodable
+from epcpy.utils.common import ConvertException
+from epcpy.utils.parsers import hex_to_tag_encodable
 
 from edgegw.core.identity import EncodedEpc, Identity, Refusal, encode_epc, identify_epc
 from edgegw.core.identity.alphabets import CSET_82, escape_urn
 from edgegw.core.identity.digits import with_check_digit
-from edgegw.core.identity.epc import SCHEMES
+from edgegw.core.identity.epc import SCHEMES, FixedScheme
 from edgegw.core.identity.gs1_message import GS, Message, parse_element_string
 from edgegw.core.identity.gs1_syntax import ENTRIES
 from edgegw.core.identity.urn import parse_urn
@@ -60,7 +61,7 @@ def _random_uri(scheme: str, source: random.Random) -> str:
         return {
             "gid": f"urn:epc:id:gid:{source.randrange(2**28)}.{source.randrange(2**24)}.{number}",
             "usdod": f"urn:epc:id:usdod:{source.choice(['1A2B3', 'W81X9C'])}.{number}",
-            "adi": f"urn:epc:id:adi:{source.choice(['1A2B3', 'W81X9C'])}.PQ-{number}.{source.choice(['', '%23'])}M{number}",
+            "adi": f"urn:epc:id:adi:W81X9C.PQ-{number}.{source.choice(['', '%23'])}M{number}",
         }[family]
     prefix = _digits(source.randrange(6, 13), source)
     reference = _digits(max(0, _DIGITS[family] - len(prefix)), source) if family in _DIGITS else ""
@@ -86,7 +87,8 @@ def _digits(length: int, source: random.Random) -> str:
 def _random_bits(source: random.Random) -> EncodedEpc:
     """Random bits under the header of a random scheme of TDS 1.x; texts mostly of legal characters."""
     header = source.choice([h for h, scheme in SCHEMES.items() if h < 0x80 and scheme.name != "gdti-113"])
-    size = SCHEMES[header].bits or source.randrange(80, 300)
+    scheme = SCHEMES[header]
+    size = scheme.bits if isinstance(scheme, FixedScheme) else source.randrange(80, 300)
     value = header << size - 8 | source.getrandbits(size - 8)
     if source.random() < 0.8:
         value = _with_partition(value, size, header, source)
@@ -152,6 +154,7 @@ _ACCEPTED = {  # a part of our reason: why we are right
     "no character": "epcpy lets characters outside of table A-1 or G-1 pass (TDS 14.4.2, 14.4.8)",
     "is empty": "epcpy accepts a serial of no characters (TDS 14.4.2, 14.4.5)",
     "too many digits": "epcpy prints part references of more digits than the partition has (TDS 14.4.4)",
+    "longer than 30": "epcpy prints GIAIs of more than 30 characters (TDS 14.4.5)",
     "too early": "epcpy reads beyond the end of the tag (TDS 14.4.8)",
     "has # elsewhere": "epcpy lets # stand inside an ADI (TDS 6.3.18)",
 }

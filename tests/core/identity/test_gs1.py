@@ -7,7 +7,7 @@ import pytest
 from edgegw.core.identity import Refusal
 from edgegw.core.identity.gs1_checks import CHECKS
 from edgegw.core.identity.gs1_identity import identify_elements
-from edgegw.core.identity.gs1_message import Message, parse_bracketed, parse_element_string
+from edgegw.core.identity.gs1_message import Message, element_string, parse_bracketed, parse_element_string
 from edgegw.core.identity.gs1_syntax import ENTRIES, check_associations
 
 GTIN = "09506000134352"
@@ -16,6 +16,7 @@ GTIN = "09506000134352"
 @pytest.mark.parametrize(
     ("check", "good", "bad"),
     [
+        ("cset64", "12=", "123="),
         ("csumalpha", "1987654Ad4X4bL5ttr2310c2K", "1987654Ad4X4bL5ttr2310cXK"),
         ("gcppos1", "0614", "061A"),
         ("gcppos2", "10614", "1061A"),
@@ -111,7 +112,7 @@ def test_brackets_may_be_inside_values() -> None:
 def test_machine_form_of_a_message() -> None:
     message = parse_bracketed(f"(01){GTIN}(10)L(21)S")
     assert isinstance(message, Message)
-    assert message.as_element_string() == f"01{GTIN}10L\x1d21S"
+    assert element_string(message.elements) == f"01{GTIN}10L\x1d21S"
     assert message.as_bracketed() == f"(01){GTIN}(10)L(21)S"
 
 

@@ -55,6 +55,11 @@ def test_a_substitute_for_gs() -> None:
     assert identify_scan("[)>\x1e06|25SUN123456789A1B2|Q1", ScanRules(gs="|")).kind == "unit"
 
 
+def test_what_is_not_identity_may_come_twice() -> None:
+    identity = identify_scan(label("25SUN123456789A1B2", "Q1", "Q2"))
+    assert (identity.kind, identity.attributes) == ("unit", (("Q", "1"), ("Q", "2")))
+
+
 def test_format_05_holds_gs1_elements() -> None:
     identity = identify_scan("[)>\x1e05\x1d010950600013435221A1\x1e\x04")
     assert identity.unit == "https://id.gs1.org/01/09506000134352/21/A1"
@@ -66,7 +71,7 @@ def test_format_05_holds_gs1_elements() -> None:
         ("[)>", "format number"),
         ("[)>\x1e12\x1dSER 1\x1e\x04", "format 12"),
         (label("?"), "data identifier"),
-        (label("25SUN", "25SUX"), "twice"),
+        (label("25SUN11", "25SUN12"), "twice"),
         (label("25Sun1"), "capitals"),
         (label("17VIIIII", "S1"), "CAGE"),
         (label("17V1A2B3", "Sm37"), "6.3.18"),

@@ -44,7 +44,13 @@ def test_retail_symbols_are_class_reads(text: str, gtin: str) -> None:
     assert "no serial" in identity.reason
 
 
-@pytest.mark.parametrize("text", ["]E05901234123458", "]E4123", "]E0", "]X", "]", "]]]"])
+def test_composites_of_retail_symbols() -> None:
+    identity = identify_scan("]E02112345678900|]e010LOT\x1d21A1")
+    assert (identity.unit, identity.attributes) == ("https://id.gs1.org/01/02112345678900/21/A1", (("10", "LOT"),))
+    assert identify_scan("]E402345673|]e099X").ai == (("01", "00000002345673"),)
+
+
+@pytest.mark.parametrize("text", ["]E02112345678900|]e089X", "]E05901234123458", "]E4123", "]E0", "]X", "]", "]]]"])
 def test_broken_symbols(text: str) -> None:
     assert identify_scan(text).kind == "invalid"
 
@@ -68,6 +74,7 @@ def test_nothing_is_guessed_without_proof(text: str) -> None:
         (f"01{GTIN}10L\x1d21A1", "unit"),
         (f"\x1d01{GTIN}21A1", "unit"),
         (f"(01){GTIN}(21)A1", "unit"),
+        (f"]Q1(01){GTIN}(21)A1", "unit"),
         (f"\ufeff(01){GTIN}(21)A1\r\n", "unit"),
         ("(01)09506000134353", "invalid"),
         ("urn:epc:id:sgtin:0614141.812345.6789", "unit"),
@@ -157,6 +164,18 @@ def test_vendor_rules_cannot_hang(match: str) -> None:
 
 def test_endless_scans_are_refused() -> None:
     assert identify_scan("9" * (LONGEST + 1)).kind == "invalid"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["]C121", "(01)", "]C1[)>", "[)>\x1e06\x1dS", "[)>\x1e06\x1d25S", "https://a/01/", "urn:epc:id:adi:", "]E0", "]Q1"],
+)
+def test_long_scans_take_no_time_and_make_no_long_reasons(text: str) -> None:
+    start = time.process_time()
+    identity = identify_scan((text + "(" * LONGEST)[:LONGEST])
+    identify_scan((text * LONGEST)[:LONGEST])
+    assert time.process_time() - start < 1
+    assert len(identity.reason) < 500
 
 
 def test_lone_surrogates_are_text_too() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from edgegw.core.identity import epc_tables, gs1_dictionary
 from edgegw.core.identity.bits import Writer
-from edgegw.core.identity.epc import SCHEMES
+from edgegw.core.identity.epc import SCHEMES, FixedScheme
 from edgegw.core.identity.epc_plus import PLUS_SCHEMES
 from edgegw.core.identity.epc_tables import Partitions
 from edgegw.core.identity.epc_values import FORMATS, write_value
@@ -66,8 +66,10 @@ def test_the_dictionary_is_what_the_tool_makes_of_the_release() -> None:
 @pytest.mark.parametrize("name", sorted(TDT))
 def test_header_and_length(name: str) -> None:
     assert HEADERS[name] == int(TDT[name]["header"], 2)
-    if TDT[name]["length"]:
-        assert SCHEMES[HEADERS[name]].bits == int(TDT[name]["length"])
+    scheme = SCHEMES[HEADERS[name]]
+    assert isinstance(scheme, FixedScheme) == bool(TDT[name]["length"] or name in ("gid-96", "usdod-96"))
+    if isinstance(scheme, FixedScheme):
+        assert scheme.bits == int(TDT[name]["length"] or 96)
 
 
 @pytest.mark.parametrize("name", sorted(PARTITIONS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from edgegw.core.counters import Counters
 from edgegw.core.llrp.frame import HEADER, MAX_REPORT_BYTES, Frame, Framer
+from edgegw.core.llrp.parameters import Malformed, walk
+from edgegw.core.llrp.report import decode_report
 
 
 def message(kind: int, body: bytes = b"", message_id: int = 1, version: int = 1) -> bytes:
@@ -78,6 +81,37 @@ def test_a_truncated_frame_does_not_swallow_the_next() -> None:
     assert counters.get("dock-1", "bad_frames") == 1
 
 
+@pytest.mark.parametrize("cut", range(1, 39))
+@pytest.mark.parametrize("chunk", [1, 5, 1000])
+def test_a_report_cut_anywhere_costs_nothing_but_itself(cut: int, chunk: int) -> None:
+    """Also where it has swallowed so little of the next frame that it is still decodable."""
+    report = message(61, b"\x00\xf0\x00\x1d\x8d" + b"E" * 12 + b"\x81\x00\x01" + b"\x84" + bytes(7) + b"\x05")
+    taker, counters = framer()
+    stream = report[:-cut] + EVENT + report + KEEPALIVE + EVENT + message(61)
+    found = []
+    for at in range(0, len(stream) + 1, chunk):
+        taker.feed(stream[at : at + chunk])
+        if at + chunk > len(stream):
+            taker.stalled()
+        while (frame := taker.next_frame()) is not None:
+            try:
+                decode_report(frame.body) if frame.type == 61 else list(walk(frame.body, 0, len(frame.body)))
+                found.append(frame.type)
+            except Malformed:
+                taker.reject(frame)
+    assert found[-5:] == [63, 61, 62, 63, 61]
+    assert len(found) <= 6
+    assert counters.get("dock-1", "bad_frames") >= 1
+
+
+def test_another_makers_message_hides_nothing() -> None:
+    taker, counters = framer()
+    custom = message(1023, b"\x00\x00\x65\x1a\x16" + b"opaque")
+    taker.feed(custom + custom[:4] + b"\x00\x25" + custom[6:] + EVENT + KEEPALIVE)
+    assert [frame.type for frame in frames(taker)] == [1023, 63, 62]
+    assert counters.get("dock-1", "bad_frames") == 1
+
+
 def test_an_undecodable_frame_of_right_length_costs_itself_only() -> None:
     taker, counters = framer()
     taker.feed(message(63, b"\xff\xff\xff\xff") + KEEPALIVE)
@@ -115,6 +149,26 @@ def test_memory_is_bounded_under_endless_noise() -> None:
         taker.feed(noise.replace(b"\x04", b"\x00").replace(b"\x05", b"\x00"))
         frames(taker)
         assert len(taker._buffer) <= MAX_REPORT_BYTES + (1 << 16)
+
+
+@pytest.mark.parametrize(
+    "filling", [message(63), message(63) + b"\0", message(61, b"\x00\xf0\x00\x04")[:-1]], ids=["empty", "gap", "cut"]
+)
+def test_a_megabyte_of_bad_frames_is_no_hang(filling: bytes) -> None:
+    """A lie of a megabyte full of frames that are all undecodable: each costs itself, not a look at the rest."""
+    taker, counters = framer()
+    taker.feed(HEADER.pack(1 << 10 | 61, MAX_REPORT_BYTES, 9) + filling * (1_000_000 // len(filling)))
+    began = time.thread_time()
+    while taker.stalled():
+        while (frame := taker.next_frame()) is not None:
+            taker.reject(frame)
+    while (frame := taker.next_frame()) is not None:
+        taker.reject(frame)
+    taker.feed(bytes(MAX_REPORT_BYTES))
+    while (frame := taker.next_frame()) is not None:
+        taker.reject(frame)
+    assert time.thread_time() - began < 10
+    assert counters.get("dock-1", "bad_frames") > 0
 
 
 @given(st.binary(max_size=400))

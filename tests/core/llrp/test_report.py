@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from llrpkit.protocol import decode_message, messages
 from sllurp.llrp import LLRPMessage
 
 from edgegw.core.llrp.frame import HEADER
@@ -120,3 +123,80 @@ def test_real_reports_agree_with_two_other_decoders(path: Path) -> None:
     (other,) = sllurp.msgdict["RO_ACCESS_REPORT"]["TagReportData"]
     assert bytes.fromhex(other["EPC"].decode()) == entry.epc
     assert other["AntennaID"] == entry.antenna
+
+
+# A TagReportData in the standard's order: TV type -> size, in front of them the EPC, behind them what is TLV.
+TV_IN_ORDER = {9: 4, 14: 2, 10: 2, 1: 2, 6: 1, 7: 2, 2: 8, 3: 8, 4: 8, 5: 8, 8: 2, 12: 2, 11: 2, 16: 4}
+
+
+def random_tag(rng: random.Random) -> list[bytes]:
+    """The parameters of one tag as some reader would send them: any EPC, any choice of the others."""
+    bits = rng.choice((96, 96, rng.randint(1, 512)))
+    epc = rng.randbytes((bits + 7) // 8)
+    parts = [b"\x8d" + epc if bits == 96 else tlv(241, bits.to_bytes(2) + epc)]
+    parts += [bytes([0x80 | kind]) + rng.randbytes(size) for kind, size in TV_IN_ORDER.items() if rng.random() < 0.6]
+    if rng.random() < 0.3:
+        parts.append(tlv(349, b"\0" + rng.randbytes(2) + b"\0\x02" + rng.randbytes(4)))  # C1G2ReadOpSpecResult
+    parts += [custom(25882, subtype, rng.randbytes(2)) for subtype in (56, 57, 68) if rng.random() < 0.5]
+    if rng.random() < 0.2:
+        parts.append(custom(17996, rng.randrange(100), rng.randbytes(rng.randrange(20))))
+    return parts
+
+
+def by_sllurp(body: bytes) -> list[dict[str, Any]]:
+    tags: list[dict[str, Any]] = LLRPMessage(msgbytes=HEADER.pack(1 << 10 | 61, 10 + len(body), 1) + body).msgdict[
+        "RO_ACCESS_REPORT"
+    ]["TagReportData"]
+    return tags
+
+
+def by_llrpkit(body: bytes) -> list[Any]:
+    report = decode_message(HEADER.pack(1 << 10 | 61, 10 + len(body), 1) + body)
+    assert isinstance(report, messages.RO_ACCESS_REPORT)
+    return list(report.tag_report_datas)
+
+
+def value(parameter: Any, field: str) -> Any:
+    return None if parameter is None else getattr(parameter, field)
+
+
+def agrees_with_sllurp(entry: TagEntry, tag: dict[str, Any]) -> None:
+    assert entry.epc.hex() == tag["EPC"].decode()
+    assert entry.antenna == tag.get("AntennaID", 0)
+    fine = tag.get("ImpinjPeakRSSI")
+    assert entry.rssi_dbm == (tag.get("PeakRSSI") if fine is None else fine / 100)
+    assert entry.first_utc_us == tag.get("FirstSeenTimestampUTC")
+    assert entry.last_utc_us == tag.get("LastSeenTimestampUTC")
+    assert entry.first_uptime_us == tag.get("FirstSeenTimestampUptime")
+    assert entry.last_uptime_us == tag.get("LastSeenTimestampUptime")
+    assert entry.seen == tag.get("TagSeenCount", 1)
+    assert entry.channel == tag.get("ChannelIndex")
+    assert entry.pc == tag.get("C1G2PC")
+    assert entry.phase == tag.get("ImpinjRFPhaseAngle")
+    assert entry.doppler == tag.get("ImpinjRFDopplerFrequency")
+
+
+def agrees_with_llrpkit(entry: TagEntry, tag: Any) -> None:
+    epc = tag.epc_parameter.epc
+    assert (entry.epc, entry.epc_bits) == ((epc, 96) if isinstance(epc, bytes) else (epc.data, epc.bit_len))
+    assert entry.antenna == (value(tag.antenna_id, "antenna_id") or 0)
+    assert entry.first_utc_us == value(tag.first_seen_timestamp_utc, "microseconds")
+    assert entry.last_utc_us == value(tag.last_seen_timestamp_utc, "microseconds")
+    assert entry.first_uptime_us == value(tag.first_seen_timestamp_uptime, "microseconds")
+    assert entry.last_uptime_us == value(tag.last_seen_timestamp_uptime, "microseconds")
+    assert entry.channel == value(tag.channel_index, "channel_index")
+    assert tag.tag_seen_count is None or entry.seen == tag.tag_seen_count.tag_count
+
+
+def test_five_thousand_reports_agree_with_two_other_decoders() -> None:
+    rng = random.Random(1)
+    for _ in range(5000):
+        tags = [random_tag(rng) for _ in range(rng.randint(1, 4))]
+        body = b"".join(tlv(240, b"".join(parts)) for parts in tags)
+        entries = decode_report(body)
+        for entry, tag in zip(entries, by_llrpkit(body), strict=True):
+            agrees_with_llrpkit(entry, tag)
+        for entry, other in zip(entries, by_sllurp(body), strict=True):
+            agrees_with_sllurp(entry, other)
+        shuffled = b"".join(tlv(240, b"".join(rng.sample(parts, len(parts)))) for parts in tags)
+        assert decode_report(shuffled) == entries

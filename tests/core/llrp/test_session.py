@@ -25,7 +25,7 @@ ANSWERS = {46: 56, 47: 57, 1: 11, 2: 12, 3: 13, 20: 30, 21: 31, 22: 32, 23: 33, 
 OK = bytes.fromhex("011f000800000000")
 REFUSED = bytes.fromhex("011f00100064000001210008 00e00064".replace(" ", ""))  # ParameterError: RFTransmitter
 HANDSHAKE = [
-    "GET_READER_CAPABILITIES", "DELETE_ACCESSSPEC", "DELETE_ROSPEC", "SET_READER_CONFIG", "ADD_ROSPEC",
+    "GET_READER_CAPABILITIES", "DELETE_ROSPEC", "DELETE_ACCESSSPEC", "SET_READER_CONFIG", "ADD_ROSPEC",
     "ENABLE_ROSPEC", "START_ROSPEC", "ENABLE_EVENTS_AND_REPORTS",
 ]  # fmt: skip
 
@@ -55,12 +55,26 @@ def capabilities(manufacturer: int = 161, powers: tuple[int, ...] = (1000, 2000,
 
 
 class Reader:
-    """Answers what a session asks; `refuse` maps a request's name to how many times it is refused."""
+    """Answers what a session asks.
 
-    def __init__(self, settings: ReaderSettings, refuse: dict[str, int] | None = None, **powers: bytes) -> None:
+    refuse     a request's name -> how many times it is refused
+    mute       requests that are passed over
+    numbering  the first id of answers that do not carry the request's
+    """
+
+    def __init__(
+        self,
+        settings: ReaderSettings,
+        refuse: dict[str, int] | None = None,
+        mute: set[str] | None = None,
+        numbering: int | None = None,
+        **powers: bytes,
+    ) -> None:
         self.counters = Counters()
         self.session = Session(settings, SllurpCodec(), self.counters, now=0.0)
         self.refuse = dict(refuse or {})
+        self.mute = set(mute or ())
+        self.numbering = numbering
         self.capabilities = powers.get("capabilities", capabilities())
         self.asked: list[str] = []
         self.frames: list[bytes] = []
@@ -73,6 +87,18 @@ class Reader:
 
     def hear(self, data: bytes, now: float = 0.0) -> None:
         self.outputs += self.session.receive(data, now)
+        self._answer_all(now)
+
+    def stands(self, phase: Phase) -> bool:
+        return self.session.phase is phase
+
+    def wait(self) -> None:
+        """Let the session's deadline pass."""
+        now = self.session.deadline
+        self.outputs += self.session.tick(now)
+        self._answer_all(now)
+
+    def _answer_all(self, now: float) -> None:
         while sent := self.session.outgoing():
             self._answer(sent, now)
 
@@ -84,8 +110,10 @@ class Reader:
             name = NAMES[kind]
             self.asked.append(name)
             self.frames.append(frame)
-            if kind in (64, 72):
+            if kind in (64, 72) or name in self.mute:
                 continue
+            if self.numbering is not None:
+                message_id = self.numbering = self.numbering + 1
             self.outputs += self.session.receive(self._reply(kind, name, message_id), now)
 
     def _reply(self, kind: int, name: str, message_id: int) -> bytes:
@@ -141,17 +169,84 @@ def test_no_greeting_is_no_reader() -> None:
 def test_every_request_has_a_deadline() -> None:
     reader = Reader(settings())
     reader.session.receive(greeting(), 0.0)
-    assert reader.session.tick(conversation.ANSWER_S - 0.1) == []
-    with pytest.raises(LinkDown, match=r"no answer to GET_READER_CAPABILITIES within 10 s"):
-        reader.session.tick(conversation.ANSWER_S)
+    assert reader.session.tick(conversation.SHRUG_S - 0.1) == []
+    reader.session.tick(conversation.SHRUG_S)
+    assert reader.stands(Phase.CLEAN)
+    with pytest.raises(LinkDown, match=r"no answer to DELETE_ROSPEC within 5 s"):
+        reader.session.tick(2 * conversation.SHRUG_S)
+
+
+@pytest.mark.parametrize("name", ["ADD_ROSPEC", "ENABLE_ROSPEC"])
+def test_without_these_answers_nothing_is_read(name: str) -> None:
+    reader = Reader(settings(), mute={name}).greet()
+    with pytest.raises(LinkDown, match=f"no answer to {name} within 10 s"):
+        reader.wait()
+
+
+def test_a_reader_that_passes_over_what_it_does_not_know() -> None:
+    """llrpjs's example reader knows neither of these, and would be down for ever."""
+    reader = Reader(settings(), mute={"GET_READER_CAPABILITIES", "DELETE_ACCESSSPEC", "STOP_ROSPEC"}).greet()
+    reader.wait()
+    reader.wait()
+    assert reader.stands(Phase.READING)
+    assert reader.counters.get("dock-1", "unanswered") == 2
+    reader.session.stop(20.0)
+    reader.hear(b"", 20.0)
+    reader.wait()
+    assert reader.stands(Phase.CLOSED)
 
 
 def test_answers_belong_to_their_message_id() -> None:
     reader = Reader(settings())
     reader.session.receive(greeting(), 0.0)
     reader.session.receive(message(11, capabilities(), 4711), 0.0)
-    assert reader.session.phase is Phase.CAPABILITIES
+    assert reader.stands(Phase.CAPABILITIES)
     assert reader.counters.get("dock-1", "unmatched_answers") == 1
+    _, _, message_id = HEADER.unpack_from(reader.session.outgoing())
+    reader.session.receive(message(11, capabilities(25882), message_id), 0.5)
+    assert reader.stands(Phase.EXTENSIONS)
+
+
+def test_a_reader_that_numbers_its_answers_itself() -> None:
+    reader = Reader(settings(), numbering=1000).greet()
+    assert reader.stands(Phase.CAPABILITIES)
+    assert reader.session.deadline == conversation.STRAY_S
+    reader.wait()
+    assert reader.stands(Phase.READING)
+    reader.session.stop(20.0)
+    reader.hear(b"", 20.0)
+    assert reader.stands(Phase.CLOSED)
+
+
+def test_an_error_message_without_an_id_refuses_when_the_deadline_comes() -> None:
+    reader = Reader(settings(), mute={"ADD_ROSPEC"}).greet()
+    reader.hear(message(100, REFUSED, 0))
+    assert reader.stands(Phase.ADD)
+    reader.mute.clear()
+    reader.wait()
+    reading = reader.outputs[-1]
+    assert isinstance(reading, Reading)
+    assert reading.missing == ("PC bits: ParameterError in RFTransmitter (ParameterError)",)
+
+
+def test_an_error_message_that_says_success_is_no_acceptance() -> None:
+    reader = Reader(settings(), mute={"ENABLE_ROSPEC"}).greet()
+    _, _, message_id = HEADER.unpack_from(reader.frames[-1])
+    with pytest.raises(LinkRefused, match="the reader refused ENABLE_ROSPEC"):
+        reader.hear(message(100, OK, message_id))
+
+
+@pytest.mark.parametrize("answer_id", [None, 0, "ours"])
+def test_a_goodbye_in_the_readers_own_words(answer_id: object) -> None:
+    """Rifidi's emulator answers CLOSE_CONNECTION under id 0, then sends the event, then waits a second."""
+    reader = Reader(settings(), mute={"CLOSE_CONNECTION"}).greet()
+    reader.session.stop(0.0)
+    reader.hear(b"")
+    assert reader.stands(Phase.CLOSING)
+    _, _, asked_id = HEADER.unpack_from(reader.frames[-1])
+    response = b"" if answer_id is None else message(4, OK, asked_id if answer_id == "ours" else 0)
+    reader.hear(response + message(63, b"\x00\xf6\x00\x08\x01\x01\x00\x04", 0))
+    assert reader.stands(Phase.CLOSED)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +259,7 @@ def test_what_one_reader_refuses_and_another_lacks_is_survived(name: str) -> Non
 
 def test_delete_all_refused_deletes_our_own() -> None:
     reader = Reader(settings(), {"DELETE_ROSPEC": 1}).greet()
-    assert reader.asked[2:5] == ["DELETE_ROSPEC", "STOP_ROSPEC", "DELETE_ROSPEC"]
+    assert reader.asked[1:4] == ["DELETE_ROSPEC", "STOP_ROSPEC", "DELETE_ROSPEC"]
     deletes = [frame for name, frame in zip(reader.asked, reader.frames, strict=True) if name == "DELETE_ROSPEC"]
     assert [frame[-4:] for frame in deletes] == [b"\0\0\0\0", b"\0\0\0\x01"]
 
@@ -211,6 +306,14 @@ def test_a_reader_without_a_power_table_reads_at_its_own(powers: tuple[int, ...]
     reading = reader.outputs[-1]
     assert isinstance(reading, Reading)
     assert "power_dbm" in reading.missing[0]
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_reader_that_cannot_hold_reports_is_not_asked_to(holds: bool) -> None:
+    llrp_part = b"\x00\x8e\x00\x1c" + (b"\x08" if holds else b"\0") + bytes(23)
+    reader = Reader(settings(), capabilities=capabilities() + llrp_part).greet()
+    config = reader.frames[reader.asked.index("SET_READER_CONFIG")]
+    assert config.endswith(b"\x00\xe2\x00\x05\x80") is holds
 
 
 def test_antennas_that_do_not_exist_are_refused() -> None:

@@ -145,9 +145,11 @@ class Door:
         self._changed.clear()
         return changed
 
-    def restore(self, unit: str, state: str, identify: Callable[[TagRead], Identity]) -> None:
+    def restore(self, unit: str, state: str, identify: Callable[[TagRead], Identity], now: float) -> None:
         """Take back an undecided episode as `take_changed` gave it. Raises ValueError for anything else."""
         episode = episodes.from_json(state)
+        if episode.last_t > now:
+            raise ValueError("the episode lies in the future: the clock has been set back since")
         one = _Open(unit, identify(episode.read), episode, self._memory.of(unit, episode.last_t))
         self._open[unit] = one
         self._schedule(one)

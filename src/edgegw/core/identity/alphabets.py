@@ -1,7 +1,7 @@
 """The character sets of GS1, as sets for checks and as the escapes that URIs want.
 
 `CSET_82` is what serials may hold (General Specifications 7.11-1, TDS table A-1), `CSET_39` component and
-part numbers (7.11-2, TDS table G-1), `CSET_64` file-safe base64 (RFC 4648, 5).
+part numbers (7.11-2, TDS table G-1).
 """
 
 from __future__ import annotations
@@ -9,11 +9,8 @@ from __future__ import annotations
 import re
 import string
 
-_ALNUM = string.digits + string.ascii_letters
-CSET_82 = frozenset(_ALNUM + "!\"%&'()*+,-./:;<=>?_")
+CSET_82 = frozenset(string.digits + string.ascii_letters + "!\"%&'()*+,-./:;<=>?_")
 CSET_39 = frozenset(string.digits + string.ascii_uppercase + "#-/")
-CSET_64 = frozenset(_ALNUM + "-_=")
-DIGITS = frozenset(string.digits)
 
 _URN_ESCAPES = {ord(c): f"%{ord(c):02X}" for c in '"%&/<>?#'}  # TDS tables A-1 and G-1, column "URI form"
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})")

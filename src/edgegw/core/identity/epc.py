@@ -16,24 +16,38 @@ from typing import NamedTuple
 from edgegw.core.identity import epc_tables as tables
 from edgegw.core.identity.alphabets import escape_urn
 from edgegw.core.identity.bits import Bits, Illegal, read_string_6, read_string_7
-from edgegw.core.identity.digits import percent_encode, with_check_digit
+from edgegw.core.identity.digits import with_check_digit
 from edgegw.core.identity.epc_plus import PLUS_SCHEMES, PlusScheme, decode_plus
+from edgegw.core.identity.gs1_identity import HOST, canonical_link
 from edgegw.core.identity.value import Identity, Kind, Pairs, refuse
 
-HOST = "https://id.gs1.org"
 _CAGE = frozenset("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789")  # no I, no O (TDS 6.3.17)
 
 
-class Scheme(NamedTuple):
-    """One binary scheme: `bits` it takes (the least it takes, if variable) and what reads them.
-
-    `decode` gets exactly `bits` bits as a number, or for a variable scheme a cursor behind the header.
-    """
+class FixedScheme(NamedTuple):
+    """A scheme of `bits` bits, header included; `decode` gets them as a number."""
 
     name: str
     bits: int
-    decode: Callable[[int], Identity] | None
-    decode_variable: Callable[[Bits], Identity] | None = None
+    decode: Callable[[int], Identity]
+
+    def read(self, value: int, bits: int) -> tuple[Identity, int]:
+        """The identity, and how many bits are left after it."""
+        spare = bits - self.bits
+        if spare < 0:
+            raise Illegal(f"{self.name} takes {self.bits} bits, the tag holds {bits}")
+        return self.decode(value >> spare), spare
+
+
+class VariableScheme(NamedTuple):
+    """A scheme that ends where its last field does; `decode` gets a cursor behind the header."""
+
+    name: str
+    decode: Callable[[Bits], Identity]
+
+    def read(self, value: int, bits: int) -> tuple[Identity, int]:
+        cursor = Bits(value, bits - 8)
+        return self.decode(cursor), cursor.left
 
 
 def identify_epc(epc: bytes, bits: int, pc: int | None = None) -> Identity:
@@ -43,22 +57,27 @@ def identify_epc(epc: bytes, bits: int, pc: int | None = None) -> Identity:
     anything else there is refused (TDS 18.1.2). The PC's length trims what the reader added, its toggle
     bit 17h says that this is no GS1 EPC at all but an ISO application with an AFI (TDS 9.3, 15.2.1).
     """
-    if bits <= 0 or bits > 8 * len(epc):
+    size = 8 * len(epc)
+    if not 0 < bits <= size:
         return refuse("raw", f"a reader reported {bits} EPC bits in {len(epc)} bytes")
-    value = int.from_bytes(epc) >> 8 * len(epc) - bits
+    value = int.from_bytes(epc) >> size - bits
     if pc is not None:
         if pc & 0x0100:
             return _raw(value, bits, f"the tag belongs to an ISO application, AFI {pc & 0xFF:02X}h", pc & 0xFF)
         spare = bits - 16 * (pc >> 11)
         if 0 < spare < bits:
             value, bits = value >> spare, bits - spare
-    scheme = SCHEMES.get(value >> bits - 8) if bits >= 8 else None
+    scheme = SCHEMES.get(epc[0]) if bits >= 8 else None
     if scheme is None:
         return _raw(value, bits, _why_unknown(value, bits))
     try:
-        return _decode(scheme, value, bits)
+        identity, spare = scheme.read(value, bits)
     except Illegal as illegal:
-        return refuse(scheme.name, f"{illegal}", raw_uri(value, bits))
+        return refuse(scheme.name, str(illegal), raw_uri(value, bits))
+    if spare and value & (1 << spare) - 1:
+        reason = f"{scheme.name} ends {spare} bits before the tag does, but not all of these are zero (TDS 18.1.2)"
+        return refuse(scheme.name, reason, raw_uri(value, bits))
+    return identity
 
 
 def raw_uri(value: int, bits: int, afi: int | None = None) -> str:
@@ -80,32 +99,13 @@ def _why_unknown(value: int, bits: int) -> str:
     return f"header {value >> bits - 8:02X}h belongs to no EPC scheme (TDS 14.2)"
 
 
-def _decode(scheme: Scheme, value: int, bits: int) -> Identity:
-    if scheme.decode_variable:
-        cursor = Bits(value, bits)
-        cursor.take(8)
-        identity = scheme.decode_variable(cursor)
-        spare = cursor.left
-    else:
-        spare = bits - scheme.bits
-        if spare < 0:
-            raise Illegal(f"{scheme.name} takes {scheme.bits} bits, the tag holds {bits}")
-        assert scheme.decode is not None
-        identity = scheme.decode(value >> spare)
-    if value & (1 << spare) - 1:
-        raise Illegal(
-            f"{scheme.name} ends {spare} bits before the tag does, but not all of these are zero (TDS 18.1.2)"
-        )
-    return identity
-
-
 def _split(field: int, partition: int, table: tables.Partitions) -> tuple[str, str]:
     """Company prefix and reference, as digits, from the last bits of `field` (TDS 14.4.3)."""
     if partition == 7:
         raise Illegal("partition 7 does not exist (TDS 14.4.3)")
-    prefix_bits, prefix_digits, reference_bits, reference_digits = table[partition]
-    prefix = str(field >> reference_bits & (1 << prefix_bits) - 1).zfill(prefix_digits)
-    reference = str(field & (1 << reference_bits) - 1).zfill(reference_digits)
+    _, prefix_digits, reference_bits, reference_digits, prefix_mask, reference_mask = table[partition]
+    prefix = str(field >> reference_bits & prefix_mask).zfill(prefix_digits)
+    reference = str(field & reference_mask).zfill(reference_digits)
     if len(prefix) > prefix_digits:
         raise Illegal(f"company prefix {prefix} has more than {prefix_digits} digits (TDS 14.4.3)")
     if len(reference) > reference_digits:
@@ -120,22 +120,19 @@ def _prefix_and_text(field: int, partition: int, table: tables.Partitions) -> tu
     if partition == 7:
         raise Illegal("partition 7 does not exist (TDS 14.4.3)")
     row = table[partition]
-    prefix = str(field >> row.reference_bits & (1 << row.prefix_bits) - 1).zfill(row.prefix_digits)
+    prefix = str(field >> row.reference_bits & row.prefix_mask).zfill(row.prefix_digits)
     if len(prefix) > row.prefix_digits:
         raise Illegal(f"company prefix {prefix} has more than {row.prefix_digits} digits (TDS 14.4.3)")
-    return prefix, field & (1 << row.reference_bits) - 1, row.reference_bits
+    return prefix, field & row.reference_mask, row.reference_bits
 
 
 def _filter(value: int) -> Pairs:
     return (("filter", str(value)),)
 
 
-def _serialised(
-    scheme: str, filter_value: int, ai: Pairs, uri: str, kind: Kind = "unit", attributes: Pairs = ()
-) -> Identity:
-    path = "".join(f"/{code}/{percent_encode(text)}" for code, text in ai)
+def _serialised(scheme: str, filter_value: int, ai: Pairs, uri: str, kind: Kind = "unit") -> Identity:
     tag_uri = f"urn:epc:tag:{scheme}:{filter_value}.{uri}"
-    return Identity(kind, HOST + path, scheme, ai, _filter(filter_value) + attributes, tag_uri)
+    return Identity(kind, canonical_link(ai), scheme, ai, _filter(filter_value), tag_uri)
 
 
 # SGTIN (TDS 14.6.1)
@@ -148,7 +145,7 @@ def _sgtin_96(n: int) -> Identity:
     filter_value = n >> 85 & 7
     return Identity(
         "unit",
-        f"https://id.gs1.org/01/{gtin}/21/{serial}",
+        f"{HOST}/01/{gtin}/21/{serial}",
         "sgtin-96",
         (("01", gtin), ("21", serial)),
         _FILTERS[filter_value],
@@ -250,6 +247,7 @@ def _numeric_string(field: int, longest: int) -> str:
 
 
 # GIAI (14.6.5)
+_LONGEST_GIAI = 30
 
 
 def _giai_96(n: int) -> Identity:
@@ -260,6 +258,8 @@ def _giai_96(n: int) -> Identity:
 def _giai_202(n: int) -> Identity:
     prefix, field, size = _prefix_and_text(n, n >> 188 & 7, tables.GIAI_202)
     asset = read_string_7(field, size)
+    if len(prefix + asset) > _LONGEST_GIAI:
+        raise Illegal(f"{prefix}{asset} is longer than {_LONGEST_GIAI} characters (TDS 14.4.5)")
     return _serialised("giai-202", n >> 191 & 7, (("8004", prefix + asset),), f"{prefix}.{escape_urn(asset)}")
 
 
@@ -354,34 +354,34 @@ def _adi_var(bits: Bits) -> Identity:
     return Identity("unit", f"urn:epc:id:adi:{body}", "adi-var", (), _filter(filter_value), uri)
 
 
-SCHEMES: dict[int, Scheme] = {  # EPC headers (TDS 14.2)
-    0x2C: Scheme("gdti-96", 96, _gdti_96),
-    0x2D: Scheme("gsrn-96", 96, lambda n: _eighteen_digits("gsrn-96", "8018", n)),
-    0x2E: Scheme("gsrnp-96", 96, lambda n: _eighteen_digits("gsrnp-96", "8017", n)),
-    0x2F: Scheme("usdod-96", 96, _usdod_96),
-    0x30: Scheme("sgtin-96", 96, _sgtin_96),
-    0x31: Scheme("sscc-96", 96, lambda n: _eighteen_digits("sscc-96", "00", n)),
-    0x32: Scheme("sgln-96", 96, _sgln_96),
-    0x33: Scheme("grai-96", 96, _grai_96),
-    0x34: Scheme("giai-96", 96, _giai_96),
-    0x35: Scheme("gid-96", 96, _gid_96),
-    0x36: Scheme("sgtin-198", 198, _sgtin_198),
-    0x37: Scheme("grai-170", 170, _grai_170),
-    0x38: Scheme("giai-202", 202, _giai_202),
-    0x39: Scheme("sgln-195", 195, _sgln_195),
-    0x3A: Scheme("gdti-113", 113, _gdti_113),
-    0x3B: Scheme("adi-var", 0, None, _adi_var),
-    0x3C: Scheme("cpi-96", 96, _cpi_96),
-    0x3D: Scheme("cpi-var", 0, None, _cpi_var),
-    0x3E: Scheme("gdti-174", 174, _gdti_174),
-    0x3F: Scheme("sgcn-96", 96, _sgcn_96),
-    0x40: Scheme("itip-110", 110, _itip_110),
-    0x41: Scheme("itip-212", 212, _itip_212),
+SCHEMES: dict[int, FixedScheme | VariableScheme] = {  # EPC headers (TDS 14.2)
+    0x2C: FixedScheme("gdti-96", 96, _gdti_96),
+    0x2D: FixedScheme("gsrn-96", 96, lambda n: _eighteen_digits("gsrn-96", "8018", n)),
+    0x2E: FixedScheme("gsrnp-96", 96, lambda n: _eighteen_digits("gsrnp-96", "8017", n)),
+    0x2F: FixedScheme("usdod-96", 96, _usdod_96),
+    0x30: FixedScheme("sgtin-96", 96, _sgtin_96),
+    0x31: FixedScheme("sscc-96", 96, lambda n: _eighteen_digits("sscc-96", "00", n)),
+    0x32: FixedScheme("sgln-96", 96, _sgln_96),
+    0x33: FixedScheme("grai-96", 96, _grai_96),
+    0x34: FixedScheme("giai-96", 96, _giai_96),
+    0x35: FixedScheme("gid-96", 96, _gid_96),
+    0x36: FixedScheme("sgtin-198", 198, _sgtin_198),
+    0x37: FixedScheme("grai-170", 170, _grai_170),
+    0x38: FixedScheme("giai-202", 202, _giai_202),
+    0x39: FixedScheme("sgln-195", 195, _sgln_195),
+    0x3A: FixedScheme("gdti-113", 113, _gdti_113),
+    0x3B: VariableScheme("adi-var", _adi_var),
+    0x3C: FixedScheme("cpi-96", 96, _cpi_96),
+    0x3D: VariableScheme("cpi-var", _cpi_var),
+    0x3E: FixedScheme("gdti-174", 174, _gdti_174),
+    0x3F: FixedScheme("sgcn-96", 96, _sgcn_96),
+    0x40: FixedScheme("itip-110", 110, _itip_110),
+    0x41: FixedScheme("itip-212", 212, _itip_212),
 }
 
 
-def _plus(scheme: PlusScheme) -> Scheme:
-    return Scheme(scheme.name, 0, None, lambda bits: decode_plus(scheme, bits))
+def _plus(scheme: PlusScheme) -> VariableScheme:
+    return VariableScheme(scheme.name, lambda bits: decode_plus(scheme, bits))
 
 
 SCHEMES |= {header: _plus(scheme) for header, scheme in PLUS_SCHEMES.items()}

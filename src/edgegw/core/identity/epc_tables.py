@@ -14,6 +14,8 @@ class Row(NamedTuple):
     prefix_digits: int
     reference_bits: int
     reference_digits: int
+    prefix_mask: int
+    reference_mask: int
 
 
 Partitions = tuple[Row, ...]
@@ -22,7 +24,10 @@ _PREFIXES = ((40, 12), (37, 11), (34, 10), (30, 9), (27, 8), (24, 7), (20, 6))
 
 
 def _rows(references: tuple[tuple[int, int], ...]) -> Partitions:
-    return tuple(Row(*prefix, *reference) for prefix, reference in zip(_PREFIXES, references, strict=True))
+    return tuple(
+        Row(bits, digits, reference_bits, reference_digits, (1 << bits) - 1, (1 << reference_bits) - 1)
+        for (bits, digits), (reference_bits, reference_digits) in zip(_PREFIXES, references, strict=True)
+    )
 
 
 SGTIN = _rows(((4, 1), (7, 2), (10, 3), (14, 4), (17, 5), (20, 6), (24, 7)))  # 14.6.1, also ITIP 14.6.11

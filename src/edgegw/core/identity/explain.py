@@ -5,7 +5,7 @@
 0 00110000 header sgtin-96
 8 011 filter 3
 11 001 partition 11 digits of company prefix
-14 1011000100010000001001000001000111111 company prefix 47530016319
+14 1011000100010000001001000001000111111 company prefix 95060001343
 """
 
 from __future__ import annotations

@@ -90,6 +90,13 @@ def _percent_encoding(value: str) -> str:
     return ""
 
 
+def _base64_padding(value: str) -> str:
+    """At most two `=`, at the end, and then the whole is a multiple of three."""
+    padding = len(value) - len(value.rstrip("="))
+    fits = padding <= 2 and "=" not in value.rstrip("=") and not (padding and len(value) % 3)
+    return "" if fits else f"{value!r} has wrong base64 padding"
+
+
 def _iban(value: str) -> str:
     """ISO 13616: the check digits make the rearranged number 1 modulo 97."""
     if len(value) < 5 or not set(value) <= set(string.digits + string.ascii_uppercase):
@@ -117,6 +124,7 @@ _IMPORTER_INDEX = frozenset(CSET_82) - set("!\"%&'()*+,./:;<=>?")
 CHECKS: dict[str, Callable[[str], str]] = {
     "couponcode": check_coupon,
     "couponposoffer": check_positive_offer,
+    "cset64": _base64_padding,
     "csum": _csum,
     "csumalpha": _csum_alpha,
     "gcppos1": _gcp_at(0),

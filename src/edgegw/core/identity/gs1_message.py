@@ -28,12 +28,9 @@ class Message(NamedTuple):
     def as_bracketed(self) -> str:
         return "".join(f"({ai}){value}" for ai, value in self.elements)
 
-    def as_element_string(self) -> str:
-        """With GS after every AI that needs one and is not the last (General Specifications 7.8.5)."""
-        return element_string(self.elements)
-
 
 def element_string(elements: Pairs) -> str:
+    """With GS after every AI that needs one and is not the last (General Specifications 7.8.5)."""
     last = len(elements) - 1
     return "".join(
         ai + value + ("" if place == last or ENTRIES[ai].predefined else GS)

@@ -21,6 +21,8 @@ _CHARACTERS = {
     "Y": "[#\\-/0-9A-Z]",
     "Z": "[A-Za-z0-9_\\-=]",
 }
+_CHECKS_OF_CHARSETS = {"Z": ("cset64",)}
+_SHOWN = 100  # characters of a wrong value in a reason: longer than any legal one
 Check = Callable[[str], str]
 _COMPONENT = re.compile(r"(\[?)([NXYZ])(\.\.)?(\d+)\]?((?:,\w+)*)")
 _WORDS = {"N": "digits", "X": "characters of GS1 set 82", "Y": "characters of GS1 set 39", "Z": "base64 characters"}
@@ -43,7 +45,8 @@ class Component:
             raise ValueError(f"no component of the syntax dictionary: {text}")
         optional, charset, variable, length, checks = match.groups()
         size = int(length)
-        return cls(charset, 1 if variable else size, size, bool(optional), tuple(checks.split(",")[1:]))
+        names = (*checks.split(",")[1:], *_CHECKS_OF_CHARSETS.get(charset, ()))
+        return cls(charset, 1 if variable else size, size, bool(optional), names)
 
     @property
     def pattern(self) -> str:
@@ -79,7 +82,7 @@ class Entry:
         """A sentence why `value` is illegal for this AI; "" if it is legal."""
         match = self.pattern.fullmatch(value)
         if match is None:
-            return f"({self.ai}): {value!r} is not {self.describe()}"
+            return f"({self.ai}): {value[:_SHOWN]!r} is not {self.describe()}"
         for group, check in self.checks:
             part = match[group]
             if part is not None and (fault := check(part)):
@@ -142,7 +145,15 @@ def _read_dictionary() -> dict[str, Entry]:
 
 def _expand(entry: Entry, entries: dict[str, Entry]) -> frozenset[str]:
     """The AIs that the patterns stand for; an AI does not exclude itself."""
-    return frozenset(ai for ai in entries if ai != entry.ai and any(_matches(ai, e) for e in entry.excluded))
+    named = {ai for pattern in entry.excluded for ai in _spell_out(pattern)}
+    return frozenset(named & entries.keys() - {entry.ai})
+
+
+def _spell_out(pattern: str) -> list[str]:
+    """`310n`: 3100 to 3109."""
+    stem = pattern.rstrip("n")
+    missing = len(pattern) - len(stem)
+    return [stem + str(number).zfill(missing) for number in range(10**missing)] if missing else [pattern]
 
 
 def _matches(ai: str, pattern: str) -> bool:

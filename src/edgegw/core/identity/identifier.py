@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal
 
@@ -21,31 +22,28 @@ class Identifier:
 
     strip_leading_zeros  GTIN-14 prefixes whose all-digit serials lose leading zeros, so that a label
                          printed 0000012345 meets a 96-bit tag, which cannot hold the zeros (TDS 14.6.1.1)
-    raw                  what becomes of reads that no rule names: dropped, counted, or forwarded as units
+    raw                  the site's word on tags that no rule names: drop, count, or forward under their bits
+    near_miss            called for each unit that differs from another one only by leading zeros of its serial
     """
 
     def __init__(
-        self, *, strip_leading_zeros: tuple[str, ...] = (), raw: RawPolicy = "count", cache_size: int = 65_536
+        self,
+        *,
+        strip_leading_zeros: tuple[str, ...] = (),
+        raw: RawPolicy = "count",
+        cache_size: int = 65_536,
+        near_miss: Callable[[], None] = lambda: None,
     ) -> None:
         self._prefixes = strip_leading_zeros
         self.raw = raw
         self.epc = lru_cache(cache_size)(self._identify_epc)
-        self._near = _NearMisses()
+        self._near = _NearMisses(near_miss)
 
     def _identify_epc(self, epc: bytes, bits: int, pc: int | None = None) -> Identity:
         return self._settle(identify_epc(epc, bits, pc))
 
     def scan(self, text: str, rules: ScanRules = DEFAULT_RULES) -> Identity:
         return self._settle(identify_scan(text, rules))
-
-    @property
-    def near_misses(self) -> int:
-        """Units seen so far that differ from another one only by leading zeros of the serial."""
-        return self._near.count
-
-    def moves(self, identity: Identity) -> bool:
-        """Whether the read counts as a unit: units do, raw reads if the site forwards them."""
-        return identity.kind == "unit" or (identity.kind == "raw" and self.raw == "forward" and identity.unit != "")
 
     def _settle(self, identity: Identity) -> Identity:
         if identity.kind != "unit" or tuple(code for code, _ in identity.ai) != ("01", "21"):
@@ -61,17 +59,17 @@ class Identifier:
 
 
 class _NearMisses:
-    """Remembers how serials were spelled, up to a limit, and counts the other spellings once each."""
+    """Remembers how serials were spelled, up to a limit, and tells of the other spellings once each."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
         self._first: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._others: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def note(self, gtin: str, serial: str) -> None:
         first = self._first.setdefault((gtin, serial.lstrip("0")), serial)
         if first != serial and (gtin, serial) not in self._others:
-            self.count += 1
+            self._tell()
             self._others[gtin, serial] = None
         for remembered in (self._first, self._others):
             if len(remembered) > _REMEMBERED:

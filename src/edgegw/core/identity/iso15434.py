@@ -72,14 +72,14 @@ def _identify_06(body: str) -> Identity:
 
 def _identify_elements(elements: Pairs) -> Identity:
     data = dict(elements)
-    if len(data) < len(set(elements)):
-        return refuse(SCHEME, "the same data identifier comes twice with different values")
     for identify in (_item, _plate, _enterprise_serial, _part_serial, _pharmacy_pack):
         used = identify(data)
         if isinstance(used, Refusal):
             return refuse(SCHEME, used.reason)
         if used:
             unit, dis = used
+            if twice := [di for di, value in elements if di in dis and value != data[di]]:
+                return refuse(SCHEME, f"{twice[0]} comes twice with different values")
             ai = tuple((di, data[di]) for di in dis)
             rest = tuple(element for element in elements if element[0] not in dis)
             epc_uri = unit if unit.startswith("urn:epc:") else ""
@@ -104,7 +104,7 @@ def _iso15459(di: str, family: str, data: dict[str, str]) -> _Found:
     if value is None:
         return None
     if not _PLATE.fullmatch(value):
-        return Refusal(f"{di}: {value!r} is not 4 to 50 capitals, digits and - . / : + (ISO/IEC 15459-3)")
+        return Refusal(f"{di}: {value[:60]!r} is not 4 to 50 capitals, digits and - . / : + (ISO/IEC 15459-3)")
     return f"urn:jaif:id:obj:{family}{percent_encode(value)}", (di,)
 
 
@@ -125,9 +125,11 @@ def _part_serial(data: dict[str, str]) -> _Found:
 def _adi(cage: str, part: str, serial: str, dis: tuple[str, ...]) -> _Found:
     """The pure identity URI of an aerospace and defence item (TDS 6.3.18)."""
     if not _CAGE.fullmatch(cage):
-        return Refusal(f"{cage!r} is neither a CAGE code nor a DoDAAC")
+        return Refusal(f"{cage[:40]!r} is neither a CAGE code nor a DoDAAC")
     if not (_ADI_PART.fullmatch(part) and _ADI_SERIAL.fullmatch(serial)):
-        return Refusal(f"part {part!r} or serial {serial!r} has characters or a length that TDS 6.3.18 forbids")
+        return Refusal(
+            f"part {part[:40]!r} or serial {serial[:40]!r} has characters or a length that TDS 6.3.18 forbids"
+        )
     return f"urn:epc:id:adi:{cage}.{escape_urn(part)}.{escape_urn(serial)}", dis
 
 
@@ -136,9 +138,9 @@ def _pharmacy_pack(data: dict[str, str]) -> _Found:
         return None
     ppn, serial = data["9N"], data["S"]
     if not _PPN.fullmatch(ppn) or ppn[-2:] != _ppn_check(ppn[:-2]):
-        return Refusal(f"9N: {ppn!r} is no pharmacy product number: its check digits do not fit (IFA, PPN)")
+        return Refusal(f"9N: {ppn[:40]!r} is no pharmacy product number: its check digits do not fit (IFA, PPN)")
     if not _PPN_SERIAL.fullmatch(serial):
-        return Refusal(f"S: {serial!r} is not 1 to 20 printable characters (IFA)")
+        return Refusal(f"S: {serial[:40]!r} is not 1 to 20 printable characters (IFA)")
     return f"urn:ifa:ppn:{ppn}:{percent_encode(serial)}", ("9N", "S")
 
 

@@ -3,7 +3,7 @@
 What a scan is, is decided in this order, and never by guessing at digits:
 
     its AIM symbology identifier (ISO/IEC 15424)    ]C1 ]d2 ]Q3 ]J1 ]e0 GS1 elements, ]E0 ]E4 ]I1 a GTIN,
-                                                    any other: links, ISO/IEC 15434 and plain text
+                                                    any other: what the text proves, but for GS
     without one: what the text itself proves        [)> ISO/IEC 15434; an EPC URI; a link with a GS1 key;
                                                     (01)... in brackets; a GS character or leading FNC1
     the vendor rules of the scanner                 the first that fits the whole text
@@ -83,7 +83,7 @@ def _identify_symbol(text: str, rules: ScanRules) -> Identity:
     if symbol in _GS1_SYMBOLS:
         return _identify_element_string(data, rules)
     if aim[1] == "E":
-        return _identify_ean(symbol, data)
+        return _identify_ean(symbol, data, rules)
     if symbol == "I1" and len(data) == 14 and _is_gtin(data):
         return _identify_gtin(data)
     return _best(_identify_content(data, rules), data, rules) or _raw(data, "no rule fits this text")
@@ -104,14 +104,14 @@ def _identify_content(text: str, rules: ScanRules) -> Identity | None:
         return identify_urn(text)
     if looks_like_link(text) and has_key(text):
         return _identify_link(text)
+    if _BRACKETS.match(text):
+        return _identify_message(parse_bracketed(text), "gs1")
     return None
 
 
 def _identify_proven(text: str, rules: ScanRules) -> Identity:
     proven = _identify_content(text, rules)
-    if proven is None and _BRACKETS.match(text):
-        proven = _identify_message(parse_bracketed(text), "gs1")
-    elif proven is None and GS in _with_gs(text, rules):
+    if proven is None and GS in _with_gs(text, rules):
         proven = _identify_element_string(_with_gs(text, rules).removeprefix(GS), rules)
     best = _best(proven, text, rules)
     if best is None and len(text) == _WHOLE_KEYS.get(text[:2]) and is_digits(text):
@@ -129,8 +129,6 @@ def _identify_assumed(text: str, rules: ScanRules) -> Identity:
         return _identify_serial(text, rules) or _raw(text, "no vendor rule of this scanner fits this text")
     if content := _identify_content(text, rules):
         return content
-    if text.startswith("("):
-        return _identify_message(parse_bracketed(text), "gs1")
     identity = _identify_element_string(text.removeprefix(GS), rules)
     if identity.kind != "invalid":
         return identity
@@ -160,13 +158,19 @@ def _identify_message(message: Message | Refusal, scheme: str) -> Identity:
     return identify_elements(message.elements, scheme)
 
 
-def _identify_ean(symbol: str, data: str) -> Identity:
-    """EAN-13, UPC-A and UPC-E (as 13 or 12 digits), EAN-8; add-ons of 2 or 5 digits are not identity."""
-    digits = data[:13] if symbol == "E3" else data
+def _identify_ean(symbol: str, data: str, rules: ScanRules) -> Identity:
+    """EAN-13, UPC-A and UPC-E (as 13 or 12 digits), EAN-8; add-ons of 2 or 5 digits are not identity.
+
+    A composite component comes after `|]e0` (General Specifications 7.3.2) and may well hold the serial.
+    """
+    primary, composite, more = data.partition("|]e0")
+    digits = primary[:13] if symbol == "E3" else primary
     legal = (8,) if symbol == "E4" else (12, 13)
-    if len(digits) in legal and _is_gtin(digits):
-        return _identify_gtin(digits)
-    return refuse("ean", f"{data[:20]!r} is no EAN or UPC number with a right check digit")
+    if len(digits) not in legal or not _is_gtin(digits):
+        return refuse("ean", f"{data[:20]!r} is no EAN or UPC number with a right check digit")
+    if composite:
+        return _identify_element_string(f"01{digits.zfill(14)}{more}", rules)
+    return _identify_gtin(digits)
 
 
 def _is_gtin(text: str) -> bool:

@@ -116,7 +116,7 @@ def _parse_keyless(scheme: str, body: str) -> PureIdentity | Refusal:
     match = re.fullmatch(pattern, unescape(body))
     too_big = match and any(int(number) >= limit for number, limit in zip(match.groups(), limits, strict=True))
     if match is None or too_big:
-        return Refusal(f"{body!r} is no {scheme} (TDS 6.3)")
+        return Refusal(f"{body[:60]!r} is no {scheme} (TDS 6.3)")
     return PureIdentity(scheme, tuple(map(unescape, body.split(".", count - 1))))
 
 
@@ -124,12 +124,12 @@ def _parse_keyed(scheme: str, body: str) -> PureIdentity | Refusal:
     count, digits, _ = _SCHEMES[scheme]
     fields = tuple(map(unescape, body.split(".", count - 1)))
     if len(fields) != count:
-        return Refusal(f"{body!r} has {len(fields)} fields, {scheme} has {count} (TDS 6.3)")
+        return Refusal(f"{body[:60]!r} has {len(fields)} fields, {scheme} has {count} (TDS 6.3)")
     prefix, reference = fields[:2]
     if not (_SHORTEST_PREFIX <= len(prefix) <= _LONGEST_PREFIX and is_digits(prefix)):
-        return Refusal(f"{prefix!r} is no company prefix of 6 to 12 digits (TDS 6.3)")
+        return Refusal(f"{prefix[:60]!r} is no company prefix of 6 to 12 digits (TDS 6.3)")
     if digits and (len(prefix + reference) != digits or not is_digits(prefix + reference)):
-        return Refusal(f"{prefix}.{reference} should be {digits} digits together (TDS 6.3)")
+        return Refusal(f"{prefix}.{reference[:60]} should be {digits} digits together (TDS 6.3)")
     return _check_fields(PureIdentity(scheme, fields))
 
 
@@ -144,7 +144,7 @@ def _check_fields(identity: PureIdentity) -> PureIdentity | Refusal:
         return Refusal("piece and total of an ITIP are two digits each (TDS 6.3.13)")
     for ai, value in identity.elements():
         if not ENTRIES[ai].pattern.fullmatch(value):
-            return Refusal(f"({ai}): {value!r} is not {ENTRIES[ai].describe()}")
+            return Refusal(f"({ai}): {value[:60]!r} is not {ENTRIES[ai].describe()}")
     return identity
 
 

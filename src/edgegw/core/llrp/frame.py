@@ -6,9 +6,13 @@ Rules that keep one bad frame from costing more than itself:
 
 * A header is believed only when it is plausible: reserved bits zero, a known version, a length in the bounds of
   its message type. Otherwise bytes are skipped up to the next plausible header.
-* A frame whose content cannot be decoded is given back with `reject`. If it had swallowed the beginning of the
-  next message (it was cut short on the way), that message is found inside and kept.
-* A frame that stays incomplete is checked by `stalled`: when whole messages stand inside, its length was a lie.
+* A frame whose content cannot be decoded is given back with `reject`. If its length was a lie and it had swallowed
+  the beginning of the next message, that message is found inside and kept.
+* The content of another maker's message cannot be judged: when another message begins inside, its length was a lie.
+* A frame that stays incomplete is checked by `stalled`: when another message begins inside, its length was a lie.
+* A frame cut short by a few bytes may swallow the next header and still be decodable. So when no header stands
+  where it should, it is looked for in the end of the frame before.
+* A message is found inside another by its header and its first parameter together: a chance of 1 in 10^9.
 """
 
 from __future__ import annotations
@@ -36,6 +40,15 @@ _FROM_READER = frozenset(
 )
 
 
+# The parameters that they begin with: TagReportData, RFSurveyReportData; ReaderEventNotificationData; LLRPStatus.
+_OPENINGS = {RO_ACCESS_REPORT: (240, 242), READER_EVENT_NOTIFICATION: (246,), CUSTOM_MESSAGE: ()}
+_ANSWER_OPENINGS = (287,)
+_GET_SUPPORTED_VERSION_RESPONSE = 56
+_PARAMETER = Struct(">HH")
+_OPENING_BYTES = HEADER_BYTES + _PARAMETER.size
+_LOOK_BACK_BYTES = 64
+
+
 class Frame(NamedTuple):
     """One message: `body` without the header. `version` 1 = LLRP 1.0.1, 2 = 1.1."""
 
@@ -48,10 +61,11 @@ class Frame(NamedTuple):
 class Framer:
     """Feed it what arrives, take frames until None. Bounded: never holds more than one maximal frame."""
 
-    __slots__ = ("_buffer", "_counters", "_scope", "_seeking")
+    __slots__ = ("_before", "_buffer", "_counters", "_scope", "_seeking")
 
     def __init__(self, scope: str, counters: Counters) -> None:
         self._buffer = bytearray()
+        self._before = b""
         self._scope = scope
         self._counters = counters
         self._seeking = False
@@ -76,24 +90,32 @@ class Framer:
             if len(self._buffer) < length:
                 return None
             word, _, message_id = HEADER.unpack_from(self._buffer)
+            if word & 0x3FF == CUSTOM_MESSAGE and _find_message(self._buffer, 1, length) >= 0:
+                self.stalled()
+                continue
             body = bytes(self._buffer[HEADER_BYTES:length])
+            self._before = body[-_LOOK_BACK_BYTES:]
             del self._buffer[:length]
             return Frame(word & 0x3FF, word >> 10 & 0x7, message_id, body)
         return None
 
     def reject(self, frame: Frame) -> None:
-        """`frame` was undecodable: count it, and keep a message that it had swallowed."""
+        """`frame` was undecodable: count it, and keep a message that it had swallowed, or the beginning of one."""
         self._counters.add(self._scope, "bad_frames")
-        swallowed = bytearray(frame.body)
-        end = len(swallowed)
-        swallowed += self._buffer
-        inner = _find_chain(swallowed, 0, end)
-        if inner >= 0 and not _reads_on(swallowed, end):
-            self._buffer = swallowed[inner:]
+        self._before = b""
+        data = bytearray(HEADER.pack(frame.version << 10 | frame.type, HEADER_BYTES + len(frame.body), frame.id))
+        data += frame.body
+        end = len(data)
+        inner = _find_message(data + self._buffer[:_OPENING_BYTES], 1, end)
+        if inner < 0 and not _reads_on(self._buffer):
+            inner = max(1, end - _OPENING_BYTES + 1)
+            self._seeking = True
+        if inner >= 0:
+            self._buffer[:0] = data[inner:]
 
     def stalled(self) -> bool:
-        """Call when a frame stays incomplete for long. True when its length was a lie and frames stood inside."""
-        inner = _find_chain(self._buffer, 1, len(self._buffer))
+        """Call when a frame stays incomplete for long. True when its length was a lie and a message stood inside."""
+        inner = _find_message(self._buffer, 1, len(self._buffer))
         if inner < 0:
             return False
         self._counters.add(self._scope, "bad_frames")
@@ -101,16 +123,32 @@ class Framer:
         return True
 
     def _seek(self) -> bool:
-        """Skip to the next plausible header. False when the buffer is used up."""
+        """Go to the next plausible header. False when more bytes are needed."""
         if not self._seeking:
             self._seeking = True
             self._counters.add(self._scope, "bad_frames")
-        at = _find_header(self._buffer, 1)
+        if self._before and len(self._buffer) < _OPENING_BYTES:
+            return False
+        if self._look_back():
+            return True
+        at = _find_header(self._buffer, 1, len(self._buffer))
         if at >= 0:
             del self._buffer[:at]
             return True
         del self._buffer[: len(self._buffer) - (HEADER_BYTES - 1)]
         return False
+
+    def _look_back(self) -> bool:
+        """Whether the frame before had swallowed the header that is missing here; then it is put back."""
+        data = bytearray(self._before)
+        end = len(data)
+        self._before = b""
+        data += self._buffer[:_OPENING_BYTES]
+        at = _find_message(data, 0, end)
+        if at < 0 or at + _plausible_length(data, at) <= end:
+            return False
+        self._buffer[:0] = data[at:end]
+        return True
 
 
 def _plausible_length(data: bytearray, at: int) -> int:
@@ -125,28 +163,38 @@ def _plausible_length(data: bytearray, at: int) -> int:
     return length if HEADER_BYTES <= length <= limit else 0
 
 
-def _find_header(data: bytearray, start: int) -> int:
-    """Where the first plausible header of a message that readers send begins; -1 = nowhere."""
-    for at in range(start, len(data) - HEADER_BYTES + 1):
+def _find_header(data: bytearray, start: int, before: int) -> int:
+    """Where, below `before`, the first plausible header of a message that readers send begins; -1 = nowhere."""
+    for at in range(start, min(before, len(data) - HEADER_BYTES + 1)):
         known = 0x04 <= data[at] <= 0x0B and (data[at] & 0x03) << 8 | data[at + 1] in _FROM_READER
         if known and _plausible_length(data, at):
             return at
     return -1
 
 
-def _find_chain(data: bytearray, start: int, before: int) -> int:
-    """Where, below `before`, a whole known message begins that is followed by another header or by nothing."""
-    at = _find_header(data, start)
-    while 0 <= at < before:
-        end = at + _plausible_length(data, at)
-        if end == len(data) or (end < len(data) and _reads_on(data, end)):
-            return at
-        at = _find_header(data, at + 1)
-    return -1
+def _find_message(data: bytearray, start: int, before: int) -> int:
+    """The same, by header and first parameter."""
+    at = _find_header(data, start, before)
+    while at >= 0 and not _opens_well(data, at):
+        at = _find_header(data, at + 1, before)
+    return at
 
 
-def _reads_on(data: bytearray, at: int) -> bool:
-    """Whether a plausible header stands at `at` (as far as it has arrived)."""
-    if len(data) - at >= HEADER_BYTES:
-        return _find_header(data[at : at + HEADER_BYTES], 0) == 0
-    return len(data) > at and 0x04 <= data[at] <= 0x0B
+def _opens_well(data: bytearray, at: int) -> bool:
+    """Whether the message at `at` begins with a parameter of its kind that fits in."""
+    word, length, _ = HEADER.unpack_from(data, at)
+    kind = word & 0x3FF
+    if kind == KEEPALIVE:
+        return True
+    opening = at + (HEADER_BYTES + 2 if kind == _GET_SUPPORTED_VERSION_RESPONSE else HEADER_BYTES)
+    if opening + _PARAMETER.size > min(len(data), at + length):
+        return kind == RO_ACCESS_REPORT and bool(length == HEADER_BYTES)
+    first, size = _PARAMETER.unpack_from(data, opening)
+    return first in _OPENINGS.get(kind, _ANSWER_OPENINGS) and bool(opening + size <= at + length)
+
+
+def _reads_on(data: bytearray) -> bool:
+    """Whether `data` begins with a plausible header (as far as it has arrived)."""
+    if len(data) >= HEADER_BYTES:
+        return _find_header(data, 0, 1) == 0
+    return bool(data) and 0x04 <= data[0] <= 0x0B

@@ -31,6 +31,9 @@ class Status(NamedTuple):
         return " ".join(parts)
 
 
+ERROR_MESSAGE = "ERROR_MESSAGE"
+
+
 class Response(NamedTuple):
     """An answer with a status. `name` as in the standard; ERROR_MESSAGE answers any request."""
 
@@ -46,6 +49,7 @@ class SupportedVersion(NamedTuple):
     status: Status
     current: int
     supported: int
+    name: str = "GET_SUPPORTED_VERSION_RESPONSE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,10 @@ class CapabilitiesAnswer(NamedTuple):
     message_id: int
     status: Status
     capabilities: Capabilities
+    name: str = "GET_READER_CAPABILITIES_RESPONSE"
+
+
+Answer = Response | SupportedVersion | CapabilitiesAnswer
 
 
 class KeepAlive(NamedTuple):
@@ -118,7 +126,7 @@ class Other(NamedTuple):
     type: int
 
 
-Message = Response | SupportedVersion | CapabilitiesAnswer | KeepAlive | Notification | Other
+Message = Answer | KeepAlive | Notification | Other
 
 CONNECTION_REFUSALS = {
     1: "a reader-initiated connection exists: another system is configured to be called by this reader",
@@ -161,10 +169,11 @@ class EnableImpinjExtensions:
 
 @dataclass(frozen=True, slots=True)
 class SetReaderConfig:
-    """keepalive_ms: period. events: also subscribe to reader events and hold reports upon reconnect."""
+    """keepalive_ms: period. events: also subscribe to reader events. hold: hold reports upon reconnect."""
 
     keepalive_ms: int
     events: bool
+    hold: bool = False
     gpi_ports: tuple[int, ...] = ()
     answer = "SET_READER_CONFIG_RESPONSE"
 

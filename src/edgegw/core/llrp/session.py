@@ -5,11 +5,11 @@
     VERSION      GET_SUPPORTED_VERSION *           SET_VERSION   CAPABILITIES
     SET_VERSION  SET_PROTOCOL_VERSION *            CAPABILITIES  CAPABILITIES
     CAPABILITIES GET_READER_CAPABILITIES           EXTENSIONS    EXTENSIONS (a bare reader)
-    EXTENSIONS   IMPINJ_ENABLE_EXTENSIONS *        CLEAN_ACCESS  CLEAN_ACCESS (not an Impinj)
-    CLEAN_ACCESS DELETE_ACCESSSPEC 0               CLEAN         CLEAN (had none)
-    CLEAN        DELETE_ROSPEC 0                   CONFIGURE     STOP_OWN
+    EXTENSIONS   IMPINJ_ENABLE_EXTENSIONS *        CLEAN         CLEAN (not an Impinj)
+    CLEAN        DELETE_ROSPEC 0                   CLEAN_ACCESS  STOP_OWN
     STOP_OWN     STOP_ROSPEC 1                     DELETE_OWN    DELETE_OWN
-    DELETE_OWN   DELETE_ROSPEC 1                   CONFIGURE     CONFIGURE (had none)
+    DELETE_OWN   DELETE_ROSPEC 1                   CLEAN_ACCESS  CLEAN_ACCESS (had none)
+    CLEAN_ACCESS DELETE_ACCESSSPEC 0               CONFIGURE     CONFIGURE (had none)
     CONFIGURE    SET_READER_CONFIG, all            ADD           KEEPALIVE
     KEEPALIVE    SET_READER_CONFIG, keepalive only ADD           ADD (we ask for signs of life)
     ADD          ADD_ROSPEC                        ENABLE        ADD with less, then LinkRefused
@@ -22,9 +22,15 @@
 
     * only where it applies: 1.1 wanted, Impinj, immediate start.
 
-Rules: an answer belongs to the request with its message id, an ERROR_MESSAGE too. Every request has a deadline.
-Any byte is a sign of life; when nothing was heard for one and a half keepalive periods the reader is asked, and
-an unanswered question ends the link. KEEPALIVE is acknowledged in every phase, reports are taken in every phase.
+Rules: an answer belongs to the request with its message id, an ERROR_MESSAGE too. Some readers number their answers
+themselves: the awaited answer under another id is believed when the right one does not follow within STRAY_S, and
+from such a reader at once from then on; an ERROR_MESSAGE under another id when the request's deadline comes.
+
+Every request has a deadline. Where a refusal is survived, silence is taken for one (readers exist that pass over
+what they do not know); twice in a row, or where the answer is needed, it ends the link.
+
+Any byte is a sign of life; when nothing was heard for one and a half keepalive periods the reader is asked, and if
+still nothing is heard the link ends. KEEPALIVE is acknowledged in every phase, reports are taken in every phase.
 """
 
 from __future__ import annotations
@@ -43,7 +49,10 @@ from edgegw.errors import LinkDown, LinkRefused
 
 GREETING_S = 10.0
 ANSWER_S = 10.0
-CLOSE_S = 2.0
+SHRUG_S = 5.0
+"""For an answer that we can do without."""
+STRAY_S = 1.0
+CLOSE_S = 1.5
 STALL_S = 1.0
 STALL_LIMIT_S = 10.0
 
@@ -54,10 +63,10 @@ class Phase(Enum):
     SET_VERSION = auto()
     CAPABILITIES = auto()
     EXTENSIONS = auto()
-    CLEAN_ACCESS = auto()
     CLEAN = auto()
     STOP_OWN = auto()
     DELETE_OWN = auto()
+    CLEAN_ACCESS = auto()
     CONFIGURE = auto()
     KEEPALIVE = auto()
     ADD = auto()
@@ -119,6 +128,9 @@ class Session:
         self._version = 1
         self._message_id = 0
         self._asked: llrp.Request | None = None
+        self._stray: llrp.Answer | None = None
+        self._numbers_itself = False
+        self._ignored = False
         self._deadline = now + GREETING_S
         self._heard = now
         self._stalled_since: float | None = None
@@ -136,15 +148,18 @@ class Session:
     def receive(self, data: bytes, now: float) -> list[Output]:
         """Take bytes from the reader. Raises LinkDown or LinkRefused when the conversation is over."""
         self._heard = now
+        if self.phase is Phase.READING:
+            self._asked = None
         self._framer.feed(data)
         return self._drain(now)
 
     def tick(self, now: float) -> list[Output]:
         """Call when `deadline` has passed. Raises LinkDown when the reader let it pass."""
-        self._check_stall(now)
-        outputs = self._drain(now)
+        outputs: list[Output] = []
+        while self._lied(now):
+            outputs += self._drain(now)
         if self._waiting and now >= self._deadline:
-            raise LinkDown(self._settings.name, self._overdue())
+            self._give_up(now)
         if self.phase is Phase.READING and self._asked is None and now >= self._heard + self._silence_s:
             self._ask(llrp.GetReaderConfig(), now)
         return outputs
@@ -187,17 +202,18 @@ class Session:
             self._stalled_since = now
         return self._outputs
 
-    def _check_stall(self, now: float) -> None:
+    def _lied(self, now: float) -> bool:
+        """Whether the length of a frame that stays incomplete was a lie; then what it had swallowed waits."""
         if self._stalled_since is None or now < self._stalled_since + STALL_S:
-            return
+            return False
         if self._framer.stalled():
-            self._stalled_since = None
-        elif now >= self._heard + STALL_LIMIT_S:
+            return True
+        if now >= self._heard + STALL_LIMIT_S:
             raise LinkDown(
                 self._settings.name, f"the reader stopped in the middle of a message for {STALL_LIMIT_S:g} s"
             )
-        else:
-            self._stalled_since = now
+        self._stalled_since = now
+        return False
 
     def _take(self, message: llrp.Message, frame: Frame, now: float) -> None:
         match message:
@@ -216,6 +232,8 @@ class Session:
         for event in notification.events:
             if event.kind == "connection":
                 self._greeted(event, version, now)
+            elif event.kind == "close" and self.phase in (Phase.CLOSING, Phase.CLOSED):
+                self.phase = Phase.CLOSED
             elif event.kind == "close":
                 raise LinkDown(self._settings.name, "the reader closed the connection by itself")
             else:
@@ -249,7 +267,30 @@ class Session:
                 "(Impinj firmware from 8.2 ships with its IoT interface instead of LLRP)"
             )
         assert self._asked is not None
-        return f"no answer to {llrp.request_name(self._asked)} within {ANSWER_S:g} s"
+        return f"no answer to {llrp.request_name(self._asked)} within {self._patience_s:g} s"
+
+    @property
+    def _optional(self) -> bool:
+        """Whether we go on without what this phase asks for."""
+        step = _TABLE.get(self.phase)
+        return step is not None and step.refused is not None
+
+    @property
+    def _patience_s(self) -> float:
+        if self.phase in _ENDING:
+            return CLOSE_S
+        return SHRUG_S if self._optional else ANSWER_S
+
+    def _give_up(self, now: float) -> None:
+        if self._stray is not None:
+            self._numbers_itself = self._stray.name != llrp.ERROR_MESSAGE
+            self._conclude(self._stray, now)
+        elif self._ignored or not self._optional:
+            raise LinkDown(self._settings.name, self._overdue())
+        else:
+            self._counters.add(self._settings.name, "unanswered")
+            self._refused(llrp.Status(False, f"no answer within {self._patience_s:g} s"), now)
+            self._ignored = True
 
     def _send(self, request: llrp.Request, message_id: int) -> None:
         version_two = isinstance(request, llrp.GetSupportedVersion | llrp.SetProtocolVersion)
@@ -258,21 +299,32 @@ class Session:
     def _ask(self, request: llrp.Request, now: float) -> None:
         self._message_id += 1
         self._asked = request
-        self._deadline = now + (CLOSE_S if self.phase in _ENDING else ANSWER_S)
+        self._stray = None
+        self._deadline = now + self._patience_s
         self._send(request, self._message_id)
 
-    def _answered(self, answer: llrp.Response | llrp.SupportedVersion | llrp.CapabilitiesAnswer, now: float) -> None:
-        if self._asked is None or answer.message_id != self._message_id:
+    def _answered(self, answer: llrp.Answer, now: float) -> None:
+        ours = answer.message_id == self._message_id
+        if self.phase is Phase.READING and ours:
+            return
+        awaited = self._asked is not None and answer.name == self._asked.answer
+        if self._asked is not None and (ours or (awaited and self._numbers_itself)):
+            self._conclude(answer, now)
+        else:
             self._counters.add(self._settings.name, "unmatched_answers")
-            return
+            if awaited:
+                self._deadline = min(self._deadline, now + STRAY_S)
+            if awaited or answer.name == llrp.ERROR_MESSAGE:
+                self._stray = answer
+
+    def _conclude(self, answer: llrp.Answer, now: float) -> None:
         self._asked = None
-        if self.phase is Phase.READING:
-            return
+        self._ignored = False
         if isinstance(answer, llrp.CapabilitiesAnswer) and answer.status.ok:
             self._capabilities = answer.capabilities
-        accepted = answer.status.ok
+        accepted = answer.status.ok and answer.name != llrp.ERROR_MESSAGE
         if self.phase is Phase.VERSION:
-            accepted = isinstance(answer, llrp.SupportedVersion) and answer.status.ok and answer.supported >= 2
+            accepted = isinstance(answer, llrp.SupportedVersion) and accepted and answer.supported >= 2
         if accepted:
             self._accepted(now)
         else:
@@ -287,7 +339,9 @@ class Session:
 
     def _refused(self, status: llrp.Status, now: float) -> None:
         following = _TABLE[self.phase].refused
-        if self.phase is Phase.CONFIGURE:
+        if self.phase is Phase.CAPABILITIES:
+            self._missing.append(f"capabilities: {status}")
+        elif self.phase is Phase.CONFIGURE:
             self._missing.append(f"reader configuration: {status}")
         elif self.phase is Phase.KEEPALIVE:
             self._missing.append(f"keepalive: {status}")
@@ -334,7 +388,8 @@ class Session:
         return llrp.EnableImpinjExtensions() if speaks_impinj(self._capabilities) else None
 
     def _ask_configure(self) -> llrp.Request:
-        return llrp.SetReaderConfig(self._keepalive_ms, events=True, gpi_ports=self._settings.gpi_ports)
+        holds, ports = self._capabilities.holds_reports, self._settings.gpi_ports
+        return llrp.SetReaderConfig(self._keepalive_ms, events=True, hold=holds, gpi_ports=ports)
 
     def _ask_keepalive(self) -> llrp.Request:
         return llrp.SetReaderConfig(self._keepalive_ms, events=False)
@@ -366,11 +421,13 @@ _TABLE: dict[Phase, Step] = {
     Phase.VERSION: Step(Session._ask_version, Phase.SET_VERSION, Phase.CAPABILITIES),
     Phase.SET_VERSION: Step(Session._ask_set_version, Phase.CAPABILITIES, Phase.CAPABILITIES),
     Phase.CAPABILITIES: Step(_always(llrp.GetReaderCapabilities()), Phase.EXTENSIONS, Phase.EXTENSIONS),
-    Phase.EXTENSIONS: Step(Session._ask_extensions, Phase.CLEAN_ACCESS, Phase.CLEAN_ACCESS),
-    Phase.CLEAN_ACCESS: Step(_always(llrp.DeleteAccessSpec(0)), Phase.CLEAN, Phase.CLEAN),
-    Phase.CLEAN: Step(_always(llrp.RoSpecCommand("DELETE_ROSPEC", 0)), Phase.CONFIGURE, Phase.STOP_OWN),
+    Phase.EXTENSIONS: Step(Session._ask_extensions, Phase.CLEAN, Phase.CLEAN),
+    Phase.CLEAN: Step(_always(llrp.RoSpecCommand("DELETE_ROSPEC", 0)), Phase.CLEAN_ACCESS, Phase.STOP_OWN),
     Phase.STOP_OWN: Step(_always(llrp.RoSpecCommand("STOP_ROSPEC", ROSPEC_ID)), Phase.DELETE_OWN, Phase.DELETE_OWN),
-    Phase.DELETE_OWN: Step(_always(llrp.RoSpecCommand("DELETE_ROSPEC", ROSPEC_ID)), Phase.CONFIGURE, Phase.CONFIGURE),
+    Phase.DELETE_OWN: Step(
+        _always(llrp.RoSpecCommand("DELETE_ROSPEC", ROSPEC_ID)), Phase.CLEAN_ACCESS, Phase.CLEAN_ACCESS
+    ),
+    Phase.CLEAN_ACCESS: Step(_always(llrp.DeleteAccessSpec(0)), Phase.CONFIGURE, Phase.CONFIGURE),
     Phase.CONFIGURE: Step(Session._ask_configure, Phase.ADD, Phase.KEEPALIVE),
     Phase.KEEPALIVE: Step(Session._ask_keepalive, Phase.ADD, Phase.ADD),
     Phase.ADD: Step(Session._ask_add, Phase.ENABLE, None),

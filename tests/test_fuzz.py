@@ -1,0 +1,41 @@
+"""A small slice of the fuzz campaign (`python -m bench.fuzz`), always the same one, and proof that it can fail."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from bench import fuzz
+
+
+@pytest.mark.parametrize(("part", "count"), [("frames", 3000), ("scans", 3000), ("yaml", 300)])
+async def test_hostile_input_costs_a_value_a_counter_or_a_sentence(part: str, count: int) -> None:
+    (tally,) = await fuzz.campaign(count, 0, 1, [part])
+    assert tally.inputs == count
+    assert tally.verdict(slowest_ms=250.0, grown_mb=20.0), list(tally.lines())
+    assert tally.accepted > count / 100
+    assert tally.refused.total() > count / 2
+
+
+async def test_reports_between_hostile_frames_all_arrive() -> None:
+    (tally,) = await fuzz.campaign(0, 150, 1, ["tcp"])
+    assert tally.failures == []
+    assert tally.accepted == 150
+    assert tally.refused["counted: bad_frames"] > 50
+
+
+def test_an_exception_and_a_slow_input_are_failures() -> None:
+    tally = fuzz.Tally("frames")
+    tally.take(b"", lambda _data: "" if sum(range(100_000)) else "never")
+    assert not tally.verdict(slowest_ms=0.0, grown_mb=20.0)
+    assert tally.verdict(slowest_ms=250.0, grown_mb=20.0)
+    tally.take(b"\x01", lambda data: str(data[1]))
+    assert not tally.verdict(slowest_ms=250.0, grown_mb=20.0)
+    assert "IndexError" in tally.failures[0]
+
+
+def test_mutations_change_something() -> None:
+    rng = random.Random(1)
+    original = bytes(range(200))
+    assert sum(fuzz.mutate([original], rng) != original for _ in range(100)) > 90
