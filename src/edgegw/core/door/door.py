@@ -238,17 +238,27 @@ class Door:
         if not self._is_ripe(order.t, order.origin, episode.glimpses, through_t):
             self._came_from(one, order.origin)
             return self._wait(one, through_t + RETRY_S)
-        company = [
-            other for other in self._two_sided() if not other.episode.follows and self._is_around(other, order.t)
-        ]
-        if len(company) >= self._min_tags:
-            pooled = weigh(pool(other.episode.glimpses for other in company), self.settings.min_order_s)
-            if pooled.origin != order.origin:
-                if max(other.episode.last_t for other in company) + quiet_s > through_t:
-                    return self._wait(one, through_t + RETRY_S)
-                vote = LoadVote(order.t, 1, len(company))
-                return [self._pass(other, self._order(other), "vetoed-by-load", now, vote) for other in company]
+        company = self._company(order.t)
+        if self._turned_back(company, order):
+            if max(other.episode.last_t for other in company) + quiet_s > through_t:
+                return self._wait(one, through_t + RETRY_S)
+            vote = LoadVote(order.t, 1, len(company))
+            return [self._pass(other, self._order(other), "vetoed-by-load", now, vote) for other in company]
         return self._move(one, order, now)
+
+    def _company(self, t: float) -> list[_Open]:
+        """Units that came to the middle of the door at the same time, whatever became of them."""
+        there = (one for one in self._two_sided() if not one.episode.follows)
+        return [one for one in there if abs(self._order(one).t - t) <= TOGETHER_S]
+
+    def _turned_back(self, company: Sequence[_Open], order: Order) -> bool:
+        """Enough units for a load, most of which have not crossed, and taken together they did not cross this way."""
+        if len(company) < self._min_tags:
+            return False
+        crossed = sum(self._order(one).origin is not None for one in company)
+        if crossed >= self.settings.load_quorum * len(company):
+            return False
+        return weigh(pool(one.episode.glimpses for one in company), self.settings.min_order_s).origin != order.origin
 
     def _is_ripe(self, t: float, origin: Side, glimpses: Sequence[Glimpse], through_t: float) -> bool:
         """It has gone away on the far side, or stays there for long."""

@@ -22,6 +22,8 @@ from edgegw.core.model import Side, Why
 
 CLEAR = 0.7
 """Least clarity of a crossing."""
+PURE = 0.35
+"""Least share of the near side's power before the crossing, and of the far side's after it."""
 MOMENT_S = 0.3
 """Uncertainty of a centre that rests on one read."""
 END_S = 1.5
@@ -57,11 +59,22 @@ def weigh(glimpses: Sequence[Glimpse], min_order_s: float) -> Order:
     origin: Side = "inside" if order_s > 0 else "outside"
     t = (inside.centre_t + outside.centre_t) / 2
     reason = "crossed"
-    if abs(order_s) < min_order_s or clarity < CLEAR:
+    if abs(order_s) < min_order_s or clarity < CLEAR or _purity(glimpses, origin, t) < PURE:
         reason = "turned-back" if glimpses[0].side == glimpses[-1].side else "no-order"
     elif _is_back(glimpses, origin):
         reason = "turned-back"
     return Order(reason, t, origin if reason == "crossed" else None, inside, outside, order_s, clarity)
+
+
+def _purity(glimpses: Sequence[Glimpse], origin: Side, t: float) -> float:
+    """The smaller of two shares of power: of the near side's before `t`, and of the far side's after it."""
+    before = [one for one in glimpses if one.t < t]
+    after = [one for one in glimpses if one.t >= t]
+    return min(_share(before, origin), _share(after, OTHER[origin]))
+
+
+def _share(glimpses: Sequence[Glimpse], side: Side) -> float:
+    return sum(one.weight for one in glimpses if one.side == side) / (sum(one.weight for one in glimpses) or 1.0)
 
 
 def has_left(glimpses: Sequence[Glimpse], origin: Side, now: float) -> bool:
@@ -83,4 +96,4 @@ def _is_back(glimpses: Sequence[Glimpse], origin: Side) -> bool:
 
 def _far_share(glimpses: Sequence[Glimpse], until_t: float, origin: Side) -> float:
     recent = [one for one in glimpses if until_t - END_S <= one.t <= until_t]
-    return sum(one.weight for one in recent if one.side != origin) / sum(one.weight for one in recent)
+    return _share(recent, OTHER[origin])

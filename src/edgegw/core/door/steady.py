@@ -20,9 +20,9 @@ MIN_STEPS = 5
 MAX_STEPS = 48
 """Older steps fade: a tag that lay still and is taken away soon looks like one that moves."""
 FACTOR = 1.3
-UNLEARNED_DB = 1.0
-"""Until enough tags have been lying there to learn from. No real portal is below: nothing that moves is taken for
-one that lies."""
+UNLEARNED_DB = 0.5
+"""Until enough tags have been lying there to learn from: low, so that nothing that moves is taken for one that
+lies."""
 SURE = 1.0
 """Standard errors."""
 MIN_TAUGHT = 5
