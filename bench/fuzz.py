@@ -1,6 +1,7 @@
 """Hostile bytes at every door: does each cost a value, a counter or a sentence, and nothing more?
 
-    python -m bench.fuzz                              100,000 LLRP frames, scans and configurations each, 2,000 over TCP
+    python -m bench.fuzz                              100,000 LLRP frames, scans and configurations each, 2,000 frames
+                                                      and 2,000 whole conversations over TCP
     python -m bench.fuzz --count 5000 --only frames --seed 7
 
 Inputs are mutations of valid ones: what the simulated readers of every make and a real R420 say, scans of every
@@ -18,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import click
@@ -268,6 +270,8 @@ class Dock:
     def state(self, state: LinkState) -> None:
         self.downs += state.status == "down"
 
+    def event(self, reader: str, event: ReaderEvent, t: float) -> None: ...
+
     async def room(self) -> None:
         return
 
@@ -324,6 +328,33 @@ async def over_tcp(count: int, rng: random.Random, corpus: Sequence[bytes]) -> T
     tally.refused.update({f"counted: {name}": n for name, n in counted.items() if name != "reads"})
     if dock.downs:
         tally.failures.append(f"the link went down {dock.downs} times")
+    return tally
+
+
+async def conversations(count: int, rng: random.Random, talks: Sequence[list[bytes]]) -> Tally:
+    """Whole conversations in which frames are mutated: each ends as a link does, in a sentence."""
+    tally, counters, dock = Tally("peers"), Counters(), Dock(set())
+
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for frame in rng.choice(talks):
+            if writer.is_closing():
+                break
+            writer.write(mutate([frame], rng) if rng.random() < 0.1 else frame)
+            await asyncio.sleep(0)
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        link = LlrpLink(SETTINGS, server.sockets[0].getsockname(), False, dock, dock, counters, time.time)
+        for _ in range(count):
+            reached: list[None] = []
+            tally.inputs += 1
+            try:
+                async with asyncio.timeout(60):
+                    await link.run(partial(reached.append, None))
+            except LinkDown as end:
+                tally.refused[_sentence(end.reason) if not reached else "a sentence, after it was up"] += 1
+            except Exception as error:  # noqa: BLE001 - the very thing this program looks for
+                tally.failures.append(repr(error))
     return tally
 
 
@@ -424,6 +455,8 @@ async def campaign(count: int, tcp: int, seed: int, only: Sequence[str]) -> list
         tallies.append(run("frames", Frames(talks, random.Random(seed)), count))
     if "tcp" in only:
         tallies.append(await over_tcp(tcp, random.Random(seed), [frame for talk in talks for frame in talk]))
+    if "peers" in only:
+        tallies.append(await conversations(tcp, random.Random(seed), talks))
     if "scans" in only:
         tallies.append(run("scans", Scans(random.Random(seed)), count))
     if "yaml" in only:
@@ -431,12 +464,12 @@ async def campaign(count: int, tcp: int, seed: int, only: Sequence[str]) -> list
     return tallies
 
 
-PARTS = ("frames", "tcp", "scans", "yaml")
+PARTS = ("frames", "tcp", "peers", "scans", "yaml")
 
 
 @click.command()
 @click.option("--count", default=100_000, show_default=True, help="inputs a part")
-@click.option("--tcp", default=2_000, show_default=True, help="inputs over TCP")
+@click.option("--tcp", default=2_000, show_default=True, help="inputs of each part over TCP")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--only", type=click.Choice(PARTS), multiple=True, help="one part; may be repeated")
 @click.option("--slowest-ms", default=250.0, show_default=True, help="longest that one input may take, of CPU time")

@@ -23,7 +23,8 @@ class Subscriber:
 
     With a `client_id` the broker keeps what comes while the subscriber is away.
 
-    events  CloudEvents in order of arrival; one that came again is in `repeated` instead
+    events  CloudEvents in order of arrival, alone or in batches; one that came again is in `repeated` instead
+    epcis   EPCIS events in order of arrival, alone or in documents, one that came again left out
     status  the gateway's latest status document
     topics  every topic heard
     """
@@ -31,9 +32,11 @@ class Subscriber:
     def __init__(self, host: str, port: int, prefix: str = "edgegw", client_id: str = "") -> None:
         self.events: list[Event] = []
         self.repeated: list[Event] = []
+        self.epcis: list[Event] = []
         self.status: Event = {}
         self.topics: set[str] = set()
         self.on_event: Callable[[Event], None] = lambda event: None
+        self.on_message: Callable[[str, bytes], None] = lambda topic, payload: None
         self._host, self._port, self._topic = host, port, f"{prefix}/#"
         self._ids: set[str] = set()
         self._loop = asyncio.get_running_loop()
@@ -76,11 +79,17 @@ class Subscriber:
 
     def _hear(self, topic: str, payload: bytes) -> None:
         self.topics.add(topic)
+        self.on_message(topic, payload)
         document = json.loads(payload)
-        if "specversion" in document:
-            self._take(document)
-        elif topic.endswith("/status"):
+        if topic.endswith("/status"):
             self.status = document
+        elif "/evt/" in topic:
+            for event in document if isinstance(document, list) else [document]:
+                self._take(event)
+        elif "/epcis/" in topic:
+            body = document.get("epcisBody")
+            for event in body["eventList"] if body else [document]:
+                self._take_epcis(event)
         self._news.set()
 
     def _take(self, event: Event) -> None:
@@ -90,6 +99,11 @@ class Subscriber:
         self._ids.add(event["id"])
         self.events.append(event)
         self.on_event(event)
+
+    def _take_epcis(self, event: Event) -> None:
+        if event["eventID"] not in self._ids:
+            self._ids.add(event["eventID"])
+            self.epcis.append(event)
 
     async def __aenter__(self) -> Self:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates all but this

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from edgegw import drain as drain_module
 from edgegw.config.model import Mqtt
 from edgegw.core.counters import Counters
 from edgegw.drain import Drain
 from edgegw.errors import LinkRefused
+from edgegw.publish import confirmation, flow
 from edgegw.publish.retained import Retained
 from edgegw.supervise import Backoff, LinkState, keep
 from tests.mosquitto import Mosquitto
 from tests.publish.link import EVENT, OFFLINE, STATUS, fails, linked, make_link, mqtt
 from tests.publish.listener import Heard, Listener
-from tests.publish.peer import CONNACK, Peer, puback, scripted
+from tests.publish.peer import CONNACK, Peer, Script, puback, scripted
 
+EPOCH = "01JD0000000000000000000000"
 QUICK = Backoff(first_s=0.1, cap_s=0.2)
 
 
@@ -32,6 +35,7 @@ class Row(NamedTuple):
     seq: int
     topic: str
     payload: bytes
+    again: bool = False
 
 
 class MemoryOutbox:
@@ -41,6 +45,7 @@ class MemoryOutbox:
         self.rows: dict[int, Row] = {}
         self.parked: dict[int, str] = {}
         self.last_seq = 0
+        self.epoch = EPOCH
         self.reads = 0
         self._committed = asyncio.Event()
 
@@ -61,20 +66,37 @@ class MemoryOutbox:
             await self._committed.wait()
 
     def mark_published(self, seq: int) -> None:
-        del self.rows[seq]
+        self.rows.pop(seq, None)
 
-    def park(self, seq: int, reason: str) -> None:
-        del self.rows[seq]
+    async def begin_epoch(self) -> None:
+        self.epoch = "NEW"
+
+    def row_of(self, epoch: str, seq: int) -> int | None:
+        return seq if epoch == EPOCH and seq <= self.last_seq else None
+
+    def confirm(self, upto: int) -> None:
+        self.rows = {seq: self.rows[seq] for seq in self.rows if seq > upto}
+
+    def park(self, seq: int, reason: str, note: tuple[str, bytes] | None) -> None:
         self.parked[seq] = reason
+        del self.rows[seq]
+        if note:
+            self.rows[seq] = Row(seq, *note)
 
 
 class Dock:
     """An outbox, its drain and its link, as a gateway has them."""
 
-    def __init__(self, settings: Mqtt, password: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: Mqtt,
+        password: str | None = None,
+        ack_topic: str | None = None,
+        rate: float | None = None,
+    ) -> None:
         self.outbox = MemoryOutbox()
         self.counters = Counters()
-        self.drain = Drain(self.outbox, self.counters)
+        self.drain = Drain(self.outbox, self.counters, ack_topic, rate=rate)
         self.retained = Retained(self.counters)
         self.link = make_link(settings, [self.retained.serve, self.drain.serve], password=password)
         self.states: list[LinkState] = []
@@ -85,8 +107,11 @@ class Dock:
         self.changed.set()
 
     async def until_drained(self, timeout_s: float = 10.0) -> None:
+        await self.until_rows(0, timeout_s)
+
+    async def until_rows(self, count: int, timeout_s: float = 10.0) -> None:
         async with asyncio.timeout(timeout_s):
-            while self.outbox.rows:  # rows leave in a callback without an event
+            while len(self.outbox.rows) != count:  # rows leave in a callback without an event
                 await asyncio.sleep(0.01)
 
     async def until_counted(self, reason: str, count: int, timeout_s: float = 10.0) -> None:
@@ -153,6 +178,40 @@ async def test_quiet_drain_is_prompt_and_does_not_spin(mosquitto: Mosquitto) -> 
     assert dock.outbox.reads < 70
 
 
+async def test_a_limited_backlog_starves_no_fresh_events(mosquitto: Mosquitto) -> None:
+    dock = Dock(mqtt(mosquitto.port), rate=100)
+    dock.outbox.add(1000)
+    loop = asyncio.get_running_loop()
+    async with Listener(mosquitto.port) as listener, dock.kept():
+        await listener.until(lambda heard: len(heard) > 5)
+        start_s, old = loop.time(), len(listener.heard)
+        for fresh in range(1001, 1011):
+            dock.outbox.add(1)
+            asked_s = loop.time()
+            await listener.until(lambda heard, n=fresh: n in events(heard))  # type: ignore[misc]
+            assert loop.time() - asked_s < 1.0  # the backlog takes ten
+        await asyncio.sleep(0.5)
+        rate = (len(listener.heard) - 10 - old) / (loop.time() - start_s)
+        order = events(listener.heard)
+    assert 20 < rate <= 120
+    assert [seq for seq in order if seq <= 1000] == list(range(1, len(order) - 9))
+    assert [seq for seq in order if seq > 1000] == list(range(1001, 1011))
+
+
+async def test_a_limited_backlog_ends_and_nothing_waits_any_more(mosquitto: Mosquitto) -> None:
+    dock = Dock(mqtt(mosquitto.port), rate=200)
+    dock.outbox.add(50)
+    async with Listener(mosquitto.port) as listener, dock.kept():
+        await dock.until_drained()
+        loop = asyncio.get_running_loop()
+        start_s = loop.time()
+        dock.outbox.add(500)
+        await dock.until_drained()
+        assert loop.time() - start_s < 1.5  # fresh events have no limit
+        await listener.until(lambda heard: len(heard) == 550)
+    assert events(listener.heard) == list(range(1, 551))
+
+
 async def test_broker_killed_half_way_loses_nothing(mosquitto: Mosquitto) -> None:
     dock = Dock(mqtt(mosquitto.port))
     async with Listener(mosquitto.port) as listener, dock.kept():
@@ -186,27 +245,53 @@ async def test_frozen_broker_costs_a_window_of_repeats_at_most(
     assert len(events(listener.heard)) - 600 <= 100
 
 
-async def test_nobody_listens_holds_that_topic_only(mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drain_module, "RETRY_S", 0.2)
+async def test_nobody_listens_holds_everything_in_order(mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest row that nobody subscribes to holds all others, of other topics too: one order for all."""
+    monkeypatch.setattr(flow, "RETRY_S", 0.2)
     dock = Dock(mqtt(mosquitto.port))
+    unheard = "edgegw/v1/dc-1/gw/evt/unheard"
     async with Listener(mosquitto.port, EVENT) as listener, dock.kept():
-        dock.outbox.add(700, "edgegw/v1/dc-1/gw/evt/unheard")
+        dock.outbox.add(300, unheard)
         dock.outbox.add(50)
-        await dock.until_counted("published", 50)
-        assert len(dock.outbox.rows) == 700
-        kept = dock.counters.get("mqtt", "kept_no_subscriber")
-        assert kept <= 100 + 5  # a window, and a probe now and then: not one attempt per row
-        dock.outbox.add(50)
-        await listener.until(lambda heard: len(heard) == 100)
+        await dock.until_counted("kept_no_subscriber", 5)
+        assert len(dock.outbox.rows) == 350
+        assert dock.counters.get("mqtt", "published") == 0
+        assert unheard in dock.drain.troubles()["unheard"]
         reads = dock.outbox.reads
         await asyncio.sleep(0.5)
-        assert dock.outbox.reads - reads <= 10
-        async with Listener(mosquitto.port, "edgegw/v1/dc-1/gw/evt/unheard") as late:
-            await late.until(lambda heard: len(heard) == 700)
-            assert events(late.heard) == list(range(1, 701))
+        assert dock.outbox.reads - reads <= 5
+        async with Listener(mosquitto.port, "edgegw/v1/dc-1/gw/evt/#") as late:
+            await late.until(lambda heard: len(heard) == 350)
+            assert events(late.heard) == list(range(1, 351))
         await dock.until_drained()
-    assert events(listener.heard) == list(range(701, 801))
+        assert dock.drain.troubles() == {}
+    assert events(listener.heard) == list(range(301, 351))
     assert dock.outbox.parked == {}
+
+
+async def test_what_follows_a_kept_row_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window is in flight when the broker begins to say 0x10: what it took of it is not sent again."""
+    monkeypatch.setattr(flow, "RETRY_S", 0.05)
+    seen: list[int] = []
+
+    async def forget_the_fifth_twice(peer: Peer) -> None:
+        await peer.connect()
+        peer.send(CONNACK)
+        while True:
+            identifier, payload = await peer.publish()
+            seen.append(int(payload)) if payload != OFFLINE[1] else None
+            peer.send(puback(identifier, 0x10 if seen.count(5) < 3 and seen[-1] == 5 else 0))
+
+    async with scripted(forget_the_fifth_twice) as port:
+        dock = Dock(mqtt(port, window=10))
+        dock.outbox.add(100)
+        async with dock.kept():
+            await dock.until_drained()
+    last_try = len(seen) - 1 - seen[::-1].index(5)
+    before, after = seen[:last_try], seen[last_try + 1 :]
+    assert len(seen) == 102
+    assert len(before) <= 2 + 4 + 9  # two tries, what came before them, and the rest of the window
+    assert after == sorted(after) == [seq for seq in range(6, 101) if seq not in before]
 
 
 @pytest.fixture
@@ -239,12 +324,11 @@ async def test_denied_topic_refuses_the_link_and_is_delivered_once_allowed(tmp_p
     assert "secret" not in repr(dock.states)
 
 
-@pytest.mark.parametrize("limit", ["max_packet_size 500", "message_size_limit 500"])
-async def test_event_that_the_broker_never_takes_is_parked(tmp_path: Path, limit: str) -> None:
-    with Mosquitto(tmp_path, limit + "\n") as broker:
+async def test_event_larger_than_the_broker_says_is_parked_at_once(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path, "max_packet_size 5000\n") as broker:
         dock = Dock(mqtt(broker.port))
         dock.outbox.add(5)
-        dock.outbox.add(1, size=600)
+        dock.outbox.add(1, size=6000)
         dock.outbox.add(5)
         async with Listener(broker.port) as listener, dock.kept():
             await listener.until(lambda heard: len(heard) == 10)
@@ -253,32 +337,121 @@ async def test_event_that_the_broker_never_takes_is_parked(tmp_path: Path, limit
     assert dock.counters.get("mqtt", "parked_packet_too_large") == 1
 
 
-async def test_unexplained_failure_is_tried_and_then_parked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drain_module, "RETRY_S", 0.05)
-    seen: list[int] = []
+def hasten_parking(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value_s in {"RETRY_S": 0.03, "AILING_RETRY_S": 0.1, "PARK_AFTER_S": 0.5}.items():
+        monkeypatch.setattr(flow, name, value_s)
 
-    async def dislike_the_third(peer: Peer) -> None:
+
+async def test_event_that_the_broker_does_not_take_is_parked_when_others_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasten_parking(monkeypatch)
+    with Mosquitto(tmp_path, "message_size_limit 500\n") as broker:
+        dock = Dock(mqtt(broker.port))
+        dock.outbox.add(5)
+        dock.outbox.add(1, size=600)
+        dock.outbox.add(5)
+        async with Listener(broker.port) as listener, dock.kept():
+            await listener.until(lambda heard: len(heard) == 10)
+            await dock.until_counted("published", 10)
+            assert dock.outbox.parked == {}
+            dock.outbox.add(1)
+            await dock.until_drained()
+    assert events(listener.heard) == [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12]
+    assert dock.outbox.parked == {6: "packet too large"}
+
+
+def dislike(payloads: set[bytes], code: int, seen: list[bytes]) -> Script:
+    async def script(peer: Peer) -> None:
         await peer.connect()
         peer.send(CONNACK)
         while True:
             identifier, payload = await peer.publish()
-            if payload != OFFLINE[1]:
-                seen.append(int(payload))
-            peer.send(puback(identifier, 0x83 if payload == b"3" else 0))
+            seen.append(payload)
+            peer.send(puback(identifier, code if payload in payloads else 0))
 
-    async with scripted(dislike_the_third) as port:
+    return script
+
+
+async def test_sick_rows_side_by_side_are_told_from_a_sick_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten_parking(monkeypatch)
+    seen: list[bytes] = []
+    async with scripted(dislike({b"3", b"4", b"9"}, 0x83, seen)) as port:
         dock = Dock(mqtt(port))
-        dock.outbox.add(6)
+        dock.outbox.add(12)
         async with dock.kept():
+            await dock.until_counted("published", 9)
             await dock.until_drained()
-    assert dock.outbox.parked == {3: "implementation specific error"}
-    assert seen.count(3) == drain_module.TRIES
-    assert sorted(set(seen)) == [1, 2, 3, 4, 5, 6]
+    assert set(dock.outbox.parked) == {3, 4, 9}
+    assert set(dock.outbox.parked.values()) == {"implementation specific error"}
+    assert dock.counters.get("mqtt", "parked_implementation_specific_error") == 3
+    assert seen.count(b"3") >= flow.TRIES + 3
+    assert dock.drain.troubles() == {}
+
+
+@pytest.mark.parametrize("code", [0x80, 0x83, 0x90, 0x95, 0x99, 0xFF])
+async def test_a_broker_that_takes_nothing_parks_nothing(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten_parking(monkeypatch)
+    payloads = {str(seq).encode() for seq in range(1, 31)}
+    seen: list[bytes] = []
+    async with scripted(dislike(payloads, code, seen)) as port:
+        dock = Dock(mqtt(port))
+        dock.outbox.add(30)
+        async with dock.kept():
+            await asyncio.sleep(1)
+            assert dock.outbox.parked == {}
+            assert len(dock.outbox.rows) == 30
+            assert len(seen) < 60  # probes, no storm
+            assert "unwanted" in dock.drain.troubles()
+            payloads.clear()
+            await dock.until_drained()
+    assert dock.outbox.parked == {}
+
+
+async def test_an_ailing_row_that_recovers_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten_parking(monkeypatch)
+    monkeypatch.setattr(flow, "PARK_AFTER_S", 60)
+    sick, seen = {b"2"}, list[bytes]()
+    async with scripted(dislike(sick, 0x80, seen)) as port:
+        dock = Dock(mqtt(port))
+        dock.outbox.add(5)
+        async with dock.kept():
+            await dock.until_counted("published", 4)
+            async with asyncio.timeout(1):
+                await dock.drain.drained()  # it waits for nothing that the broker does not take
+            sick.clear()
+            await dock.until_drained()
+
+
+@pytest.mark.parametrize(
+    ("properties", "sentence"),
+    [
+        ("05 27 00 00 00 01", "packets of at most 1 bytes: allow at least 4096"),
+        ("05 27 00 00 0f ff", "packets of at most 4095 bytes"),
+        ("02 24 00", "does not do QoS 1"),
+        ("02 25 00", "does not keep retained messages"),
+    ],
+)
+async def test_broker_that_lacks_what_we_need_is_refused_and_parks_nothing(properties: str, sentence: str) -> None:
+    body = bytes.fromhex("00 00" + properties)
+
+    async def lack(peer: Peer) -> None:
+        await peer.connect()
+        peer.send(bytes((0x20, len(body))) + body)
+        await peer.packet()
+
+    async with scripted(lack) as port:
+        dock = Dock(mqtt(port))
+        dock.outbox.add(3)
+        async with dock.kept():
+            state = await dock.until_reason(sentence)
+    assert state.status == "refused"
+    assert len(dock.outbox.rows) == 3
 
 
 async def test_no_row_is_twice_in_flight_on_one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers come late and some say quota, so that the drain goes back again and again."""
-    monkeypatch.setattr(drain_module, "RETRY_S", 0.02)
+    monkeypatch.setattr(flow, "RETRY_S", 0.02)
     flying: set[bytes] = set()
     most = 0
 
@@ -313,6 +486,16 @@ async def test_no_row_is_twice_in_flight_on_one_connection(monkeypatch: pytest.M
     assert most <= 20
     assert len(dock.states) == 3  # connecting, up, stopped: one connection did it all
     assert dock.counters.get("mqtt", "kept_quota_exceeded") > 10
+
+
+async def test_stop_does_not_wait_for_a_subscriber(mosquitto: Mosquitto) -> None:
+    dock = Dock(mqtt(mosquitto.port))
+    dock.outbox.add(10)
+    async with dock.kept():
+        await dock.until_counted("kept_no_subscriber", 1)
+        async with asyncio.timeout(0.5):
+            await dock.drain.drained()
+    assert len(dock.outbox.rows) == 10
 
 
 async def test_stop_drains_what_is_committed(mosquitto: Mosquitto) -> None:
@@ -380,6 +563,7 @@ async def test_denial_waits_for_what_is_in_flight() -> None:
     async def deny_the_first(peer: Peer) -> None:
         await peer.connect()
         peer.send(CONNACK)
+        peer.send(puback((await peer.publish())[0]))  # the probe
         identifiers = [(await peer.publish())[0] for _ in range(10)]
         peer.send(puback(identifiers[0], 0x87))
         await asyncio.sleep(0.05)
@@ -388,10 +572,10 @@ async def test_denial_waits_for_what_is_in_flight() -> None:
 
     async with scripted(deny_the_first) as port:
         dock = Dock(mqtt(port, window=10))
-        dock.outbox.add(10)
+        dock.outbox.add(11)
         with pytest.raises(LinkRefused, match="does not let us publish"):
             await fails(dock.link)
-    assert list(dock.outbox.rows) == [1]
+    assert list(dock.outbox.rows) == [2]
 
 
 async def test_service_that_breaks_surfaces(mosquitto: Mosquitto) -> None:
@@ -404,3 +588,206 @@ async def test_service_that_breaks_surfaces(mosquitto: Mosquitto) -> None:
         await fails(make_link(mqtt(mosquitto.port), [broken]))
     async with linked(make_link(mqtt(mosquitto.port))):
         pass
+
+
+# --- delivery.confirm: central ---
+
+ACK = "edgegw/v1/dc-1/gw/ack"
+
+
+def hasten_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RESEND_S": 0.3, "RESEND_MAX_S": 5.0, "SETTLE_S": 0.1, "WINDOW": 50}.items():
+        monkeypatch.setattr(confirmation, name, value)
+
+
+def ack(seq: object, epoch: object = EPOCH, **more: object) -> bytes:
+    return json.dumps({"epoch": epoch, "seq": seq, **more}).encode()
+
+
+async def test_without_confirmation_a_window_is_sent_then_the_oldest_ever_more_seldom(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasten_confirmation(monkeypatch)
+    dock = Dock(mqtt(mosquitto.port), ack_topic=ACK)
+    dock.outbox.add(120)
+    loop = asyncio.get_running_loop()
+    async with Listener(mosquitto.port, EVENT) as listener, dock.kept():
+        at_s = []
+        for count in (50, 51, 52, 53):
+            await listener.until(lambda heard, n=count: len(heard) == n)  # type: ignore[misc]
+            at_s.append(loop.time())
+        assert "no central system confirms" in dock.drain.troubles()["unconfirmed"]
+        async with asyncio.timeout(0.5):
+            await dock.drain.drained()  # a stop does not wait for what is not sent
+        assert [round((later - at) / 0.3) for at, later in pairwise(at_s)] == [1, 2, 4]
+        listener.publish(ACK, ack(1))  # it is back, and has the first only
+        await listener.until(lambda heard: len(heard) >= 53 + 49)
+        assert dock.drain.troubles() == {}
+    window = list(range(1, 51))
+    heard = events(listener.heard)
+    assert heard[:53] == [*window, 1, 1, 1]
+    assert sorted(heard[53:102]) == [*range(2, 51)] or set(heard[53:102]) == {*range(2, 52)} - {50}
+
+
+async def test_confirmed_rows_leave_and_make_room(mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten_confirmation(monkeypatch)
+    monkeypatch.setattr(confirmation, "RESEND_S", 5)
+    dock = Dock(mqtt(mosquitto.port), ack_topic=ACK)
+    dock.outbox.add(120)
+    async with Listener(mosquitto.port, EVENT) as listener, dock.kept():
+        for sent, confirmed in ((50, 20), (70, 70), (120, 119)):
+            await listener.until(lambda heard, n=sent: len(heard) == n)  # type: ignore[misc]
+            listener.publish(ACK, ack(confirmed), retain=True)
+            await dock.until_rows(120 - confirmed)
+        dock.outbox.add(1)
+        await listener.until(lambda heard: len(heard) == 121)
+        listener.publish(ACK, ack(121), retain=True)
+        await dock.until_rows(0)
+    assert events(listener.heard) == list(range(1, 122))
+    assert dock.counters.get("mqtt", "acks") == 4
+
+
+async def test_what_is_confirmed_beyond_a_gap_is_not_sent_again(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by the gateway that sent it, nor by one that has been started since."""
+    hasten_confirmation(monkeypatch)
+    dock = Dock(mqtt(mosquitto.port), ack_topic=ACK)
+    dock.outbox.add(50)
+    async with Listener(mosquitto.port, EVENT) as listener:
+        async with dock.kept():
+            await listener.until(lambda heard: len(heard) == 50)
+            listener.publish(ACK, ack(10, beyond=[[13, 20], [22, 50]]), retain=True)
+            await dock.until_rows(3)
+        again = Dock(mqtt(mosquitto.port), ack_topic=ACK)
+        again.outbox.add(50)
+        async with again.kept():
+            await again.until_rows(3)
+            await listener.until(lambda heard: len(heard) >= 53)
+    assert events(listener.heard)[50:53] == [11, 12, 21]
+
+
+async def test_a_kept_acknowledgement_of_later_events_betrays_an_old_copy(mosquitto: Mosquitto) -> None:
+    dock = Dock(mqtt(mosquitto.port), ack_topic=ACK)
+    dock.outbox.add(5)
+    async with Listener(mosquitto.port, EVENT) as listener:
+        listener.publish(ACK, ack(9), retain=True)
+        async with dock.kept():
+            await listener.until(lambda heard: len(heard) == 5)
+            assert dock.outbox.epoch == "NEW"
+            listener.publish(ACK, ack(99, "NEW"), retain=True)  # once something was sent, that is a lie
+            await dock.until_counted("acks_of_unknown_events", 2)
+    assert dock.outbox.epoch == "NEW"
+    assert len(dock.outbox.rows) == 5
+
+
+async def test_an_acknowledgement_said_now_begins_no_epoch(mosquitto: Mosquitto) -> None:
+    dock = Dock(mqtt(mosquitto.port), ack_topic=ACK)
+    dock.outbox.add(5)
+    async with Listener(mosquitto.port, EVENT) as listener, dock.kept():
+        await listener.until(lambda heard: len(heard) == 5)
+        listener.publish(ACK, ack(9))
+        await dock.until_counted("acks_of_unknown_events", 1)
+    assert dock.outbox.epoch == EPOCH
+
+
+async def test_the_kept_acknowledgement_is_heard_before_anything_is_sent(mosquitto: Mosquitto) -> None:
+    dock = Dock(mqtt(mosquitto.port), ack_topic=ACK)
+    dock.outbox.add(30)
+    async with Listener(mosquitto.port, EVENT) as listener:
+        listener.publish(ACK, ack(20), retain=True)
+        async with dock.kept():
+            await listener.until(lambda heard: len(heard) == 10)
+    assert events(listener.heard) == list(range(21, 31))
+
+
+async def test_what_a_killed_broker_lost_is_sent_again(mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten_confirmation(monkeypatch)
+    dock = Dock(mqtt(mosquitto.port), ack_topic=ACK)
+    async with dock.kept():
+        async with Listener(mosquitto.port, EVENT) as listener:
+            dock.outbox.add(40)
+            await listener.until(lambda heard: len(heard) == 40)
+            listener.publish(ACK, ack(10), retain=True)
+            await dock.until_rows(30)
+        await asyncio.to_thread(mosquitto.kill)  # with 11 to 40, which it has acknowledged
+        await asyncio.to_thread(mosquitto.start)
+        async with Listener(mosquitto.port, EVENT) as listener:
+            await listener.until(lambda heard: events(heard) == [11])
+            listener.publish(ACK, ack(11), retain=True)
+            await listener.until(lambda heard: events(heard) == list(range(11, 41)))
+            listener.publish(ACK, ack(40), retain=True)
+            await dock.until_rows(0)
+
+
+@pytest.mark.parametrize(
+    ("payload", "counter"),
+    [
+        (b"", "acks_unreadable"),
+        (b"[" * 900, "acks_unreadable"),
+        (b"{" * 60_000, "acks_unreadable"),
+        (b'{"epoch": 1, "seq": 1}', "acks_unreadable"),
+        (ack(True), "acks_unreadable"),
+        (ack(1.0), "acks_unreadable"),
+        (ack(-1), "acks_unreadable"),
+        (ack("5"), "acks_unreadable"),
+        (b'{"epoch": "E", "seq": 1' + b"0" * 5000 + b"}", "acks_unreadable"),
+        (b"\xff\xfe", "acks_unreadable"),
+        (ack(1, beyond=[3, 4]), "acks_unreadable"),
+        (ack(1, beyond=[[3, 4, 5]]), "acks_unreadable"),
+        (ack(1, beyond=[["3", 4]]), "acks_unreadable"),
+        (ack(1, beyond=[[3, 4]] * 257), "acks_unreadable"),
+        (ack(1, beyond=7), "acks_unreadable"),
+        (ack(1, beyond=[[3, 31]]), "acks_of_unknown_events"),
+        (ack(5, "another"), "acks_of_unknown_events"),
+        (ack(31), "acks_of_unknown_events"),
+        (ack(2**70), "acks_of_unknown_events"),
+    ],
+)
+async def test_hostile_acknowledgements_are_counted(mosquitto: Mosquitto, payload: bytes, counter: str) -> None:
+    dock = Dock(mqtt(mosquitto.port), ack_topic=ACK)
+    dock.outbox.add(30)
+    async with Listener(mosquitto.port, EVENT) as listener, dock.kept():
+        await listener.until(lambda heard: len(heard) == 30)
+        listener.publish(ACK, payload)
+        await dock.until_counted(counter, 1)
+        assert len(dock.outbox.rows) == 30
+        listener.publish(ACK, ack(30))
+        await dock.until_rows(0)
+    assert len(dock.states) == 3  # the link stood it
+
+
+async def test_not_being_allowed_to_hear_acknowledgements_is_named() -> None:
+    async def deny(peer: Peer) -> None:
+        await peer.connect()
+        peer.send(CONNACK)
+        kind, body = await peer.packet()
+        assert (kind, body[3:-1]) == (8, len(ACK).to_bytes(2, "big") + ACK.encode())
+        peer.send(bytes((0x90, 4)) + body[:2] + b"\0\x87")
+        await peer.packet()
+
+    async with scripted(deny) as port:
+        dock = Dock(mqtt(port), ack_topic=ACK)
+        dock.outbox.add(5)
+        async with dock.kept():
+            state = await dock.until_reason("does not let us subscribe")
+    assert state.status == "refused"
+    assert ACK in state.reason
+    assert len(dock.outbox.rows) == 5
+
+
+async def test_a_parked_row_has_a_note_sent_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the same number, so that nobody waits for it."""
+    hasten_parking(monkeypatch)
+    body = json.dumps({"id": f"gw:{EPOCH}:2", "gateway": "gw", "epoch": EPOCH, "seq": 2, "type": "edgegw.x.v1"})
+    seen: list[bytes] = []
+    async with scripted(dislike({body.encode()}, 0x99, seen)) as port:
+        dock = Dock(mqtt(port))
+        dock.outbox.add(5)
+        dock.outbox.rows[2] = Row(2, EVENT, body.encode())
+        async with dock.kept():
+            await dock.until_drained()
+    assert dock.outbox.parked == {2: "payload format invalid"}
+    note = json.loads(seen[-2])  # the last is the goodbye
+    assert (note["seq"], note["type"]) == (2, "edgegw.skipped.v1")
+    assert note["data"] == {"reason": "payload format invalid", "type": "edgegw.x.v1"}

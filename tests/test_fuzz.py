@@ -25,6 +25,13 @@ async def test_reports_between_hostile_frames_all_arrive() -> None:
     assert tally.refused["counted: bad_frames"] > 50
 
 
+async def test_every_conversation_ends_in_a_sentence() -> None:
+    (tally,) = await fuzz.campaign(0, 200, 1, ["peers"])
+    assert tally.failures == []
+    assert tally.refused["a sentence"] > 20
+    assert tally.refused["a sentence, after it was up"] > 20
+
+
 def test_an_exception_and_a_slow_input_are_failures() -> None:
     tally = fuzz.Tally("frames")
     tally.take(b"", lambda _data: "" if sum(range(100_000)) else "never")

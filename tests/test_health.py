@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from edgegw.clock import Clock
 from edgegw.config.model import JournalSettings
@@ -17,7 +18,7 @@ from edgegw.core.event import Origin
 from edgegw.core.identity import Identity
 from edgegw.core.llrp.messages import Capabilities, ReaderEvent
 from edgegw.core.model import Evidence, Movement, Passed
-from edgegw.health import Health
+from edgegw.health import APART_S, MAX_PORTS, Health
 from edgegw.store.journal import Journal
 from edgegw.supervise import LinkState
 
@@ -110,8 +111,50 @@ async def test_a_burst_of_changes_is_one_document(health: Health, documents: Doc
     for _ in range(50):
         health.link(LinkState("dock-1", "down", "cable"))
         health.link(LinkState("dock-1", "up"))
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(APART_S + 0.3)
     task.cancel()
     await asyncio.wait([task])
     assert documents.sets - before == 3
     assert documents["edgegw/v1/dc-1/gw-1/status"]["links"]["dock-1"]["status"] == "up"
+
+
+async def test_a_flood_of_events_is_a_small_document_a_second(health: Health, documents: Documents) -> None:
+    """A reader that toggles every input and antenna without a pause; the last state is told all the same."""
+    loop = asyncio.get_running_loop()
+    with capture_logs() as lines:
+        task = asyncio.create_task(health.run())
+        ends_at = loop.time() + 2.5 * APART_S
+        while loop.time() < ends_at:
+            for number in range(0, 0x10000, 97):
+                health.reader_event("dock-1", ReaderEvent("gpi", number, True))
+                health.reader_event("dock-1", ReaderEvent("antenna", number, bool(number % 2)))
+                health.reader_event("dock-1", ReaderEvent("exception", text=f"{number}"))
+            await asyncio.sleep(0)
+        health.reader_event("dock-1", ReaderEvent("exception", text="the last"))
+        async with asyncio.timeout(2 * APART_S):
+            while documents["edgegw/v1/dc-1/gw-1/reader/dock-1"]["troubles"].get("exception") != "the last":
+                await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait([task])
+    assert documents.sets <= 5 * 3
+    assert len(lines) <= 5
+    status = health.status()
+    assert len(json.dumps(status)) < 20_000
+    assert set(status["readers"]["dock-1"]["gpi"]) <= set(range(1, MAX_PORTS + 1))
+    assert status["counters"]["dock-1"]["unlikely_port"] > 1000
+
+
+async def test_the_log_tells_changes_only(health: Health) -> None:
+    with capture_logs() as lines:
+        task = asyncio.create_task(health.run())
+        for connected in (False, False, True):
+            for _ in range(3):
+                health.reading("dock-1", Capabilities(), ("PC bits: FieldError",))
+                health.reader_event("dock-1", ReaderEvent("antenna", 2, connected))
+            await asyncio.sleep(APART_S + 0.3)
+        task.cancel()
+        await asyncio.wait([task])
+    assert [line["troubles"] for line in lines] == [
+        ["PC bits: FieldError", "antenna 2 is disconnected"],
+        ["PC bits: FieldError"],
+    ]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from edgegw.clock import Clock
 from edgegw.config.model import JournalSettings
 from edgegw.core.counters import Counters
+from edgegw.core.dock import Dock, ScannerSettings, StationSettings
 from edgegw.core.door import DoorSettings
 from edgegw.core.event import Origin
-from edgegw.core.model import Decision, DoorSide, Observation, Scan, TagRead
-from edgegw.core.pipeline import Dock, Pipeline, ScannerSettings, StationSettings
+from edgegw.core.model import Decision, DoorSide, Movement, Observation, Scan, TagRead
+from edgegw.core.pipeline import Pipeline
 from edgegw.ingest import Ingest, rfc3339
 from edgegw.store.group import UnitState
 from edgegw.store.journal import Journal
@@ -33,9 +36,10 @@ def settings(folder: Path) -> JournalSettings:
     return JournalSettings.model_validate({"path": folder / "journal.db"})
 
 
-def ingest(journal: Journal, clock: Clock, decided: list[Decision]) -> Ingest:
-    made = Ingest(Pipeline(DOCK, Counters()), journal, ORIGIN, clock, decided.append)
-    made.reader_link(LinkState("dock-1", "up"))
+def ingest(journal: Journal, clock: Clock, decided: list[Decision], quiet_s: float = 4.0) -> Ingest:
+    dock = replace(DOCK, doors=tuple(replace(door, quiet_s=quiet_s) for door in DOCK.doors))
+    made = Ingest(Pipeline(dock, Counters()), journal, ORIGIN, clock, decided.append)
+    made.device_link(LinkState("dock-1", "up"))
     return made
 
 
@@ -48,8 +52,8 @@ async def test_a_movement_is_a_numbered_event_with_its_evidence(tmp_path: Path) 
     async with Journal.opened(settings(tmp_path), "dock-edge-1", Counters(), clock.now) as journal:
         taker = ingest(journal, clock, decided)
         taker.tags([read(clock, 12, 1), read(clock, 11, 1), read(clock, 9, 2), read(clock, 8, 2)])
-        taker.reader_link(LinkState("dock-1", "down"))
-        taker.reader_link(LinkState("dock-1", "up"))
+        taker.device_link(LinkState("dock-1", "down"))
+        taker.device_link(LinkState("dock-1", "up"))
         task = asyncio.create_task(taker.run())
         async with asyncio.timeout(5):
             while not decided:
@@ -95,6 +99,43 @@ async def test_what_is_being_weighed_is_there_after_a_restart(tmp_path: Path) ->
         await journal.flush()
         (row,) = await journal.pending(0, 10)
     assert json.loads(row.payload)["data"]["evidence"]["reads"] == 4
+
+
+async def test_our_own_standstill_is_no_silence(tmp_path: Path) -> None:
+    """The whole program stands still in the middle of a pass; what the readers said meanwhile is heard afterwards."""
+    clock, decided = Clock(), list[Decision]()
+    async with Journal.opened(settings(tmp_path), "dock-edge-1", Counters(), clock.now) as journal:
+        taker = ingest(journal, clock, decided, quiet_s=0.5)
+        task = asyncio.create_task(taker.run())
+        await asyncio.sleep(1.3)
+        taker.tags([read(clock, 0.2, 1), read(clock, 0.1, 1)])
+        time.sleep(1.5)  # noqa: ASYNC251 - the standstill
+        await asyncio.sleep(0.5)
+        assert decided == []
+        taker.tags([read(clock, 1.8, 2), read(clock, 1.7, 2)])
+        async with asyncio.timeout(5):
+            while not decided:
+                await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait([task])
+    (movement,) = decided
+    assert isinstance(movement, Movement)
+    assert (movement.direction, movement.evidence.reads) == ("out", 4)
+
+
+async def test_a_link_lost_in_our_own_standstill_was_heard_until_it_began(tmp_path: Path) -> None:
+    clock, decided = Clock(), list[Decision]()
+    async with Journal.opened(settings(tmp_path), "dock-edge-1", Counters(), clock.now) as journal:
+        taker = ingest(journal, clock, decided, quiet_s=0.5)
+        task = asyncio.create_task(taker.run())
+        await asyncio.sleep(1.3)
+        taker.tags([read(clock, 0.2, 1), read(clock, 0.1, 1)])
+        time.sleep(1.5)  # noqa: ASYNC251 - the standstill
+        taker.device_link(LinkState("dock-1", "down", "the connection broke"))
+        await asyncio.sleep(1.5)
+        task.cancel()
+        await asyncio.wait([task])
+    assert decided == []
 
 
 async def test_repeats_are_known_after_a_restart(tmp_path: Path) -> None:

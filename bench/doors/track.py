@@ -1,76 +1,86 @@
-"""Labelled recordings of real portals.
-
-NAME.reads.jsonl.gz  a read a line: {"t": unix seconds, "reader", "antenna", "epc": hex, "rssi": dBm}
-NAME.truth.csv       t0,t1,epc,label: in|out = that tag crossed once between t0 and t1; none = it did not cross then
-"""
+"""A labelled track: what the readers reported when, and which tag really crossed when and which way."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import NamedTuple
 
+from edgegw.config.antennas import parse_antenna
 from edgegw.core.model import TagRead
-from edgegw.sources.replay import recorded_reads
-
-SITES: dict[str, tuple[tuple[int, ...], tuple[int, ...], float]] = {
-    "emse": ((1, 2), (3, 4), 0.0),
-    "alfian": ((1,), (2,), 4.0),
-}
-"""By the first word of a track's name: antennas inside, antennas outside, slack in seconds."""
+from edgegw.errors import EdgegwError
+from simulators.dock_door.scenario import Dock
+from simulators.dock_door.tracks import Outage, Span
 
 
-class Span(NamedTuple):
-    """`label`: in, out or none."""
+class BadTrack(EdgegwError):
+    """A track cannot be used: says which, and what helps."""
 
-    t0: float
-    t1: float
+
+class Arrival(NamedTuple):
+    """When a read reached the gateway, in seconds since 1970."""
+
+    t: float
+    read: TagRead
+
+
+class Sighting(NamedTuple):
+    """What a door's rule sees of a read. `antenna`: reader and number."""
+
+    t: float
     epc: str
-    label: str
+    is_inside: bool
+    antenna: tuple[str, int]
+    rssi_dbm: float
 
 
 @dataclass(frozen=True)
 class Track:
+    """pool: what it is counted with. site: where it was recorded; what was learned elsewhere may be tried on it.
+
+    arrivals     in order of arrival
+    slack_s      an event that far outside a window of the truth still belongs to it
+    tolerance_s  the windows of the truth reach so far beyond the crossings; None = nobody knows how far
+    """
+
     name: str
-    reads: tuple[TagRead, ...]
+    pool: str
+    site: str
+    dock: Dock
+    arrivals: tuple[Arrival, ...]
     truth: tuple[Span, ...]
-    inside: tuple[int, ...]
-    outside: tuple[int, ...]
-    slack_s: float
+    slack_s: float = 0.0
+    tolerance_s: float | None = None
+    outages: tuple[Outage, ...] = ()
 
-    def is_inside(self, read: TagRead) -> bool:
-        return read.antenna in self.inside
+    @cached_property
+    def sightings(self) -> dict[str, list[Sighting]]:
+        """By door, in order of time, as if nothing had come late."""
+        sides: dict[tuple[str, int], tuple[str, bool]] = {
+            parse_antenna(antenna): (door.name, is_inside)
+            for door in self.dock.doors
+            for is_inside, antennas in ((True, door.inside), (False, door.outside))
+            for antenna in antennas
+        }
+        found: dict[str, list[Sighting]] = {door.name: [] for door in self.dock.doors}
+        for read in sorted((arrival.read for arrival in self.arrivals), key=lambda read: read.t):
+            place = sides.get((read.reader, read.antenna))
+            if place:
+                antenna = read.reader, read.antenna
+                sighting = Sighting(read.t, read.epc.hex().upper(), place[1], antenna, read.rssi_dbm or 0.0)
+                found[place[0]].append(sighting)
+        return found
 
-    @property
-    def readers(self) -> tuple[str, ...]:
-        return tuple(sorted({read.reader for read in self.reads}))
-
-
-def tracks(folder: Path) -> Iterator[Track]:
-    """Every track of a folder whose site is known."""
-    for path in sorted(folder.glob("*.reads.jsonl.gz")):
-        name = path.name.removesuffix(".reads.jsonl.gz")
-        site = SITES.get(name.split("_")[0])
-        if site is not None:
-            yield _track(path, name, *site)
-
-
-def track(folder: Path, text: str) -> Track:
-    """`NAME:INSIDE:OUTSIDE[:SLACK]`, such as `emse_run1:1,2:3,4` or `alfian_dev:1:2:4`."""
-    name, inside, outside, *slack = text.split(":")
-    path = folder / f"{name}.reads.jsonl.gz"
-    return _track(path, name, _antennas(inside), _antennas(outside), float(slack[0]) if slack else 0.0)
-
-
-def _antennas(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(",")))
+    def through_t(self, span: Span) -> float:
+        """When that crossing was over: in the middle of its window, or later when it took long."""
+        over_t = span.t1 - self.tolerance_s if self.tolerance_s else span.t0
+        return max(middle(span), over_t)
 
 
-def _track(path: Path, name: str, inside: tuple[int, ...], outside: tuple[int, ...], slack_s: float) -> Track:
-    with (path.parent / f"{name}.truth.csv").open(encoding="utf-8", newline="") as file:
-        truth = tuple(
-            Span(float(row["t0"]), float(row["t1"]), row["epc"].upper(), row["label"]) for row in csv.DictReader(file)
-        )
-    return Track(name, tuple(recorded_reads(path)), truth, inside, outside, slack_s)
+def middle(span: Span) -> float:
+    return (span.t0 + span.t1) / 2
+
+
+def crossings(truth: tuple[Span, ...]) -> list[Span]:
+    """In order of time."""
+    return sorted(span for span in truth if span.label != "none")

@@ -1,4 +1,4 @@
-"""The devices of a scenario on real wires, and the player that makes them speak."""
+"""The devices of a dock on real wires, and the player that makes those of a scenario speak."""
 
 from __future__ import annotations
 
@@ -8,32 +8,25 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import yaml
-
-from simulators.dock_door.scenario import Scenario
+from simulators.dock_door.scenario import Dock, Scenario
 from simulators.dock_door.script import Act, Scanned, TagSeen
+from simulators.dock_door.settings import gateway_yaml
 from simulators.llrp_reader import Faults, SimReader
 from simulators.scanner import PtyScanner
 
-SITE, GATEWAY = "demo", "dock-edge-1"
 
+class Devices:
+    """Readers on free ports and scanners on ptys, from entry to exit."""
 
-class DockDoor:
-    """Readers on free ports and scanners on ptys, from entry to exit.
-
-    unheard  reads that no reader was told to make: no ROSpec was active at that moment
-    """
-
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
+    def __init__(self, dock: Dock) -> None:
         self.readers = {
             spec.name: SimReader(spec.name, spec.antennas, faults=Faults(clock_offset_s=spec.clock_offset_s))
-            for spec in scenario.dock.readers
+            for spec in dock.readers
         }
-        self.scanners = {spec.name: PtyScanner() for spec in scenario.dock.scanners}
-        self.unheard = 0
+        self.scanners = {spec.name: PtyScanner() for spec in dock.scanners}
+        self._dock = dock
         self._devices = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -59,30 +52,21 @@ class DockDoor:
 
     def gateway_yaml(self, broker: tuple[str, int], journal: Path) -> str:
         """The configuration of a gateway at this dock, as a technician would write it."""
-        host, port = broker
-        dock = self.scenario.dock
-        config: dict[str, Any] = {
-            "site": SITE,
-            "gateway": GATEWAY,
-            "readers": [{"name": name, "host": one.host, "port": one.port} for name, one in self.readers.items()],
-            "scanners": [
-                {"name": spec.name, "port": self.scanners[spec.name].port, "station": spec.station}
-                for spec in dock.scanners
-            ],
-            "doors": [
-                {
-                    "name": door.name,
-                    "sides": {"inside": list(door.inside), "outside": list(door.outside)},
-                    "quiet_s": door.quiet_s,
-                    "max_open_s": door.max_open_s,
-                }
-                for door in dock.doors
-            ],
-            "stations": [{"name": name} for name in dict.fromkeys(spec.station for spec in dock.scanners)],
-            "mqtt": {"host": host, "port": port},
-            "journal": {"path": str(journal)},
-        }
-        return yaml.safe_dump(config, sort_keys=False, default_flow_style=None)
+        readers = {name: (one.host, one.port) for name, one in self.readers.items()}
+        scanners = {name: one.port for name, one in self.scanners.items()}
+        return gateway_yaml(self._dock, readers, scanners, broker, journal)
+
+
+class DockDoor(Devices):
+    """The devices of a scenario, and what happens there.
+
+    unheard  reads that no reader was told to make: no ROSpec was active at that moment
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario.dock)
+        self.scenario = scenario
+        self.unheard = 0
 
     async def play(self, acts: Sequence[Act]) -> None:
         """Let all of this happen, from now on, in real time. Ends with the last read or scan."""
@@ -91,7 +75,7 @@ class DockDoor:
         moments.sort(key=lambda moment: moment.at_s)
         began_t, began_s = time.time(), asyncio.get_running_loop().time()
         for moment in moments:
-            await _sleep_until(began_s + moment.at_s)
+            await sleep_until(began_s + moment.at_s)
             self._happen(moment, began_t)
 
     def _happen(self, moment: TagSeen | Scanned, began_t: float) -> None:
@@ -103,5 +87,6 @@ class DockDoor:
                 self.scanners[scanner].scan(text)
 
 
-async def _sleep_until(loop_s: float) -> None:
+async def sleep_until(loop_s: float) -> None:
+    """Until the event loop's clock shows `loop_s`."""
     await asyncio.sleep(max(0.0, loop_s - asyncio.get_running_loop().time()))

@@ -47,13 +47,13 @@ class ReaderSpec(Model):
 
 
 class DoorSpec(Model):
-    """Antennas as `reader/number`; the two times as in the gateway's configuration."""
+    """Antennas as `reader/number`; the two times as in the gateway's configuration, with its defaults."""
 
     name: str
     inside: tuple[str, ...] = Field(min_length=1)
     outside: tuple[str, ...] = Field(min_length=1)
     quiet_s: float = Field(default=4.0, gt=0)
-    max_open_s: float = Field(default=30.0, gt=0)
+    max_open_s: float = Field(default=12.0, gt=0)
 
 
 class ScannerSpec(Model):

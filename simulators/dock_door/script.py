@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections import defaultdict
 from typing import NamedTuple
 
-from simulators.dock_door import radio, walks
+from simulators.dock_door import site, walks
+from simulators.dock_door.inventory import Air, Answer, Trip, inventory
+from simulators.dock_door.radio import Room
 from simulators.dock_door.scenario import (
+    Dock,
     DoorHappening,
     DoorSpec,
     Happening,
@@ -20,10 +23,14 @@ from simulators.dock_door.scenario import (
     Scenario,
     TurnBack,
 )
+from simulators.dock_door.tags import upright_tag
 from simulators.dock_door.units import Unit
 
 DECIDED_S = 1.5
 """From the end of a door's silence, or from a scan, until the movement is at a subscriber, with room to spare."""
+
+AIR = Air(session=0)
+"""As the gateway sets its readers by default."""
 
 
 class TagSeen(NamedTuple):
@@ -66,8 +73,19 @@ class Act(NamedTuple):
 def acts(scenario: Scenario, round_number: int = 0) -> list[Act]:
     """One round with units of its own. The same arguments give the same reads, to the decibel."""
     units = {name: Unit.parse(text, round_number) for name, text in scenario.units.items()}
+    trips = {
+        trip: number
+        for number, happening in enumerate(scenario.timeline)
+        if isinstance(happening, DoorHappening)
+        for trip in _trips(happening, [units[name] for name in happening.units], scenario.dock)
+    }
+    reads: defaultdict[int, list[TagSeen]] = defaultdict(list)
+    room = Room((), tuple(site.middles_m(scenario.dock)), bodies_db=0.0)
+    rng = random.Random(f"{scenario.seed}/{round_number}")
+    for answer in inventory(site.views(scenario.dock, room), trips, AIR, rng):
+        reads[trips[answer.trip]].append(_seen(answer))
     return [
-        _act(scenario, happening, units, f"{scenario.seed}/{round_number}/{number}")
+        _act(scenario, happening, [units[name] for name in happening.units], tuple(reads[number]))
         for number, happening in enumerate(scenario.timeline)
     ]
 
@@ -77,10 +95,9 @@ def expected(scenario: Scenario, round_number: int = 0) -> list[Expected]:
     return [move for act in acts(scenario, round_number) for move in act.moves]
 
 
-def _act(scenario: Scenario, happening: Happening, units: dict[str, Unit], seed: str) -> Act:
-    involved = [units[name] for name in happening.units]
+def _act(scenario: Scenario, happening: Happening, involved: list[Unit], reads: tuple[TagSeen, ...]) -> Act:
     if isinstance(happening, DoorHappening):
-        return _at_door(happening, scenario.dock.door(happening.door), involved, seed)
+        return _at_door(happening, scenario.dock.door(happening.door), involved, reads)
     if isinstance(happening, ScanUnit):
         text = involved[0].label
     else:
@@ -96,21 +113,29 @@ def _act(scenario: Scenario, happening: Happening, units: dict[str, Unit], seed:
     )
 
 
-def _at_door(happening: DoorHappening, door: DoorSpec, units: Sequence[Unit], seed: str) -> Act:
-    walk = _walk(happening)
-    antennas = radio.at_posts(_numbers(door.inside), "inside") + radio.at_posts(_numbers(door.outside), "outside")
-    reads = [
-        TagSeen(happening.at_s + after_s, antenna.reader, antenna.number, unit.epc, rssi_dbm)
-        for unit in units
-        for after_s, antenna, rssi_dbm in radio.sightings(walk, antennas, random.Random(f"{seed}/{unit.key}"))
-    ]
+def _at_door(happening: DoorHappening, door: DoorSpec, involved: list[Unit], reads: tuple[TagSeen, ...]) -> Act:
     return Act(
         happening.at_s,
-        happening.at_s + walk.seconds + door.quiet_s + DECIDED_S,
-        reads=tuple(sorted(reads)),
+        happening.at_s + _walk(happening).ends_s + door.quiet_s + DECIDED_S,
+        reads=reads,
         scans=(),
-        moves=tuple(Expected(unit.key, door.name, happening.expect) for unit in units if happening.expect != "ignored"),
+        moves=tuple(
+            Expected(unit.key, door.name, happening.expect) for unit in involved if happening.expect != "ignored"
+        ),
     )
+
+
+def _trips(happening: DoorHappening, involved: list[Unit], dock: Dock) -> list[Trip]:
+    """The walks of its units, through the middle of the door, with tags stuck on as they should be."""
+    number = [door.name for door in dock.doors].index(happening.door)
+    walk = _walk(happening).later(happening.at_s).beside(0.0, site.middles_m(dock)[number])
+    counts = happening.expect != "ignored"
+    return [Trip(upright_tag(unit.epc.hex().upper()), walk, type(happening).__name__, counts) for unit in involved]
+
+
+def _seen(answer: Answer) -> TagSeen:
+    epc = bytes.fromhex(answer.trip.tag.epc)
+    return TagSeen(answer.at_s, answer.antenna.reader, answer.antenna.number, epc, answer.rssi_dbm)
 
 
 def _walk(happening: DoorHappening) -> walks.Walk:
@@ -118,14 +143,10 @@ def _walk(happening: DoorHappening) -> walks.Walk:
         case Pass() | Load():
             return walks.through("inside" if happening.direction == "out" else "outside", happening.speed_mps)
         case TurnBack():
-            return walks.turning_back(happening.side, happening.speed_mps)
+            return walks.turning_back(happening.side, happening.speed_mps, beyond_m=0.5)
         case PassBy():
             return walks.passing_by(happening.side, happening.speed_mps)
         case LieBeside():
             return walks.lying(happening.seen_by, happening.seconds)
         case _:
             raise AssertionError(happening)
-
-
-def _numbers(antennas: Sequence[str]) -> list[tuple[str, int]]:
-    return [(reader, int(number)) for reader, _, number in (antenna.rpartition("/") for antenna in antennas)]

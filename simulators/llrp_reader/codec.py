@@ -215,11 +215,6 @@ def decode_body(name: str, body: bytes, id: int = 0, version: int = 1) -> Messag
     return Message(name, fields, children, id=id, version=version)
 
 
-def decode_parameters(data: bytes, version: int = 1) -> list[Element]:
-    """Parameters one after the other, whatever they are."""
-    return list(_walk(data, version))
-
-
 def _decode_content(layout: Layout, data: bytes, version: int) -> tuple[dict[str, Value], list[Element]]:
     fields, end = _decode_fields(layout, data)
     if not layout.slots:

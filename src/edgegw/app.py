@@ -8,50 +8,57 @@ broker; offline status; journal closed. What is still being weighed stays in the
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 import structlog
 
 from edgegw import control, plan
 from edgegw.clock import Clock
+from edgegw.commands import Commands
 from edgegw.config import Config
-from edgegw.config.model import Mqtt, Reader, Scanner, split_host_port
+from edgegw.config.model import Reader, Scanner, split_host_port
+from edgegw.config.password import read_password
 from edgegw.core.counters import Counters
 from edgegw.core.event import Origin
 from edgegw.core.pipeline import Pipeline
 from edgegw.drain import Drain
-from edgegw.errors import ConfigError, Fault
+from edgegw.errors import StoreFailed
 from edgegw.health import Health, notify
 from edgegw.ingest import Ingest
+from edgegw.publish.forms import Forms
 from edgegw.publish.link import MqttLink
 from edgegw.publish.retained import Retained
+from edgegw.remote import Remote
+from edgegw.sources.intake import Intake
 from edgegw.sources.llrp import LlrpLink
 from edgegw.sources.serial_port import SerialScanner, SerialSettings
 from edgegw.sources.tcp import ConnectingScanner, ListeningScanner
 from edgegw.store.journal import Journal
 from edgegw.supervise import BROKER, READER, SCANNER, Link, LinkState, keep
+from edgegw.tap import Tap
 
 SOURCES_STOP_S = 5.0
 DRAIN_STOP_S = 3.0
 GOODBYE_S = 1.5
+LOOK_S = 1.0
 
 log = structlog.get_logger("edgegw")
 
 
-async def run(config: Config) -> None:
+async def run(config: Config, counters: Counters) -> None:
     """The gateway, until SIGTERM or SIGINT. Raises StoreFailed, ConfigError, and whatever is a bug."""
-    clock, counters = Clock(), Counters()
+    clock = Clock()
     origin = Origin(config.mqtt.prefix, config.site, config.gateway)
     with _stop_signal() as stop:
         async with Journal.opened(config.journal, config.gateway, counters, clock.now) as journal:
             gateway = Gateway(config, origin, clock, counters, journal)
             await gateway.restore()
-            async with control.serving(config.journal.path, gateway.health.status):
+            path = config.journal.path
+            async with control.serving(path, gateway.status, gateway.commands.do), gateway.tap.serving(path):
                 await gateway.serve(stop)
 
 
@@ -64,14 +71,20 @@ class Gateway:
         self._counters = counters
         self._journal = journal
         self._retained = Retained(counters)
-        self._drain = Drain(journal, counters)
+        ack_topic = f"{origin.base}/ack" if config.delivery.confirm == "central" else None
+        forms = Forms(config.delivery.formats, config.delivery.batch)
+        self._drain = Drain(journal, counters, ack_topic, forms, config.delivery.rate_per_s)
+        self.commands = Commands(journal, self._drain.send_again)
+        self._remote = Remote(origin.base, config.delivery.commands, self.commands.do, counters)
         self._ingest = Ingest(
             Pipeline(plan.dock(config), counters),
             journal,
             origin,
             clock,
             lambda decision: self.health.decided(decision),
+            plan.meanings(config),
         )
+        self.tap = Tap(self._ingest)
         self._reader_links: list[LlrpLink] = []
         self.health = Health(
             origin,
@@ -82,6 +95,9 @@ class Gateway:
             readers=tuple(reader.name for reader in config.readers),
             rounds=lambda: self._ingest.rounds,
             clock_offsets=lambda: {link.name: link.clock_offset_s for link in self._reader_links},
+            causes=lambda: self._drain.troubles() | journal.troubles() | self._ingest.troubles(),
+            outages=self._ingest.outages,
+            places=lambda: self._ingest.last_seen,
         )
         self._reader_links = [self._reader(reader) for reader in config.readers]
         self._scanner_links = [self._scanner(scanner) for scanner in config.scanners]
@@ -91,11 +107,16 @@ class Gateway:
             password=read_password(config.mqtt),
             offline=self.health.offline(),
             farewell=self.health.farewell,
-            services=[self._retained.serve, self._drain.serve],
+            services=[self._retained.serve, self._drain.serve, self._remote.serve],
         )
 
     async def restore(self) -> None:
         await self._ingest.restore([door.name for door in self._config.doors])
+
+    async def status(self) -> dict[str, Any]:
+        """How the gateway feels at this moment, for `edgegw status`."""
+        await _within(LOOK_S, self.health.look())
+        return self.health.status()
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Run until `stop`, then stop in order. A part that fails takes the rest with it."""
@@ -105,17 +126,18 @@ class Gateway:
             broker = start("mqtt", keep(self._mqtt, BROKER, self.health.link))
             watchers = [start("health", self.health.run()), start("watchdog", self.health.watch())]
             silence = start("silence", self._ingest.run())
-            sources = [start(link.name, keep(link, READER, self._reader_state)) for link in self._reader_links]
-            sources += [start(link.name, keep(link, SCANNER, self.health.link)) for link in self._scanner_links]
+            sources = [start(link.name, keep(link, READER, self._device_state)) for link in self._reader_links]
+            sources += [start(link.name, keep(link, SCANNER, self._device_state)) for link in self._scanner_links]
             log.info("running", site=self._config.site, gateway=self._config.gateway, epoch=self._journal.epoch)
             notify("READY=1")
             await stop.wait()
             notify("STOPPING=1")
             log.info("stopping")
             await _end([*sources, silence], SOURCES_STOP_S)
-            await self._journal.flush()
+            await self._flush()
             if not await _within(DRAIN_STOP_S, self._drain.drained()):
                 log.info("the broker has not taken everything yet: the journal keeps it")
+            await self._flush()
             await _end(watchers, GOODBYE_S)
             await self.health.look()
             self.health.publish()
@@ -125,8 +147,13 @@ class Gateway:
             await _end([writer], GOODBYE_S)
         log.info("stopped", **self.health.summary())
 
-    def _reader_state(self, state: LinkState) -> None:
-        self._ingest.reader_link(state)
+    async def _flush(self) -> None:
+        """What cannot be written is said when the journal is closed; until then the rest stops in order."""
+        with suppress(StoreFailed):
+            await self._journal.flush()
+
+    def _device_state(self, state: LinkState) -> None:
+        self._ingest.device_link(state)
         self.health.link(state)
 
     def _reader(self, reader: Reader) -> LlrpLink:
@@ -134,7 +161,7 @@ class Gateway:
             plan.reader_settings(reader, self._config),
             (reader.host, reader.effective_port),
             reader.tls,
-            sink=self._ingest,
+            sink=self.tap,
             watch=self.health,
             counters=self._counters,
             now=self._clock.now,
@@ -142,50 +169,13 @@ class Gateway:
 
     def _scanner(self, scanner: Scanner) -> Link:
         framing = plan.scan_settings(scanner)
-        if scanner.connect or scanner.listen:
-            kind = ConnectingScanner if scanner.connect else ListeningScanner
-            address = split_host_port(scanner.connect or scanner.listen or "")
-            return kind(
-                address,
-                framing,
-                sink=self._ingest.scan,
-                room=self._ingest.room,
-                now=self._clock.now,
-                counters=self._counters,
-            )
-        return SerialScanner(
-            SerialSettings(str(scanner.port) if scanner.port else None, scanner.usb, scanner.baud, scanner.frame),
-            framing,
-            sink=self._ingest.scan,
-            room=self._ingest.room,
-            now=self._clock.now,
-            counters=self._counters,
-        )
-
-
-def read_password(mqtt: Mqtt) -> str | None:
-    """From the file or the systemd credential that the configuration names. Raises ConfigError."""
-    if mqtt.password_file is not None:
-        return _secret(mqtt.password_file, "mqtt.password_file")
-    if mqtt.password_credential is not None:
-        folder = os.environ.get("CREDENTIALS_DIRECTORY")
-        if not folder:
-            raise ConfigError(
-                [_fault("mqtt.password_credential", "systemd handed no credentials over", "LoadCredential=")]
-            )
-        return _secret(Path(folder) / mqtt.password_credential, "mqtt.password_credential")
-    return None
-
-
-def _secret(path: Path, key: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([_fault(key, f"{path} cannot be read: {error}", "the user edgegw must be able to")]) from None
-
-
-def _fault(key: str, problem: str, hint: str) -> Fault:
-    return Fault("configuration", 0, 0, key, problem, hint)
+        intake = Intake(framing, self._ingest.scan, self._ingest.room, self._clock.now, self._counters)
+        if scanner.connect:
+            return ConnectingScanner(split_host_port(scanner.connect), intake)
+        if scanner.listen:
+            return ListeningScanner(split_host_port(scanner.listen), intake)
+        path = str(scanner.port) if scanner.port else None
+        return SerialScanner(SerialSettings(path, scanner.usb, scanner.baud, scanner.frame), intake)
 
 
 def _start(group: asyncio.TaskGroup, name: str, work: Awaitable[None]) -> asyncio.Task[None]:

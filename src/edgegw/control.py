@@ -1,23 +1,38 @@
-"""A Unix socket beside the journal, where `edgegw status` asks the running gateway how it feels.
+"""A Unix socket beside the journal, where `edgegw` asks the running gateway how it feels, or to do something.
 
-One connection, one JSON document, closed. The socket's mode is 0660: the gateway's user and group.
+One connection: the request, a JSON object (nothing: how do you feel?), the end of it, the answer, a JSON object,
+closed. The socket's mode is 0660: the gateway's user and group.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import grp
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+import socket
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from edgegw.errors import LinkDown
+import structlog
+
+from edgegw.errors import LinkDown, LinkRefused
 
 MAX_PATH_BYTES = 100
 """A Unix socket's address is limited to 108 bytes (unix(7))."""
 ANSWER_S = 5.0
+WORK_S = 60.0
+"""For a request that makes the gateway do something."""
+REQUEST_BYTES = 1_000_000
+
+Feel = Callable[[], Awaitable[dict[str, Any]]]
+Do = Callable[[Any], Awaitable[dict[str, Any]]]
+"""A request -> its answer, whatever the request."""
+
+log = structlog.get_logger("edgegw")
 
 
 def socket_path(journal: Path) -> Path:
@@ -25,23 +40,15 @@ def socket_path(journal: Path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def serving(journal: Path, status: Callable[[], dict[str, Any]]) -> AsyncIterator[None]:
-    """Answer while the block runs. Without a socket where the path is too long or not writable."""
+async def serving(journal: Path, status: Feel, do: Do | None = None) -> AsyncIterator[None]:
+    """Answer while the block runs. Where no socket can be made, run without one, and say so."""
     path = socket_path(journal)
-    if len(os.fsencode(path)) > MAX_PATH_BYTES:
+    try:
+        server = await _listen(path, status, do)
+    except OSError as error:
+        log.warning("edgegw status will not work", reason=_cannot_listen(path, error))
         yield
         return
-
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(ANSWER_S):
-                writer.write(json.dumps(status()).encode())
-                await writer.drain()
-        writer.close()
-
-    path.unlink(missing_ok=True)
-    server = await asyncio.start_unix_server(answer, path)
-    path.chmod(0o660)
     try:
         yield
     finally:
@@ -49,17 +56,97 @@ async def serving(journal: Path, status: Callable[[], dict[str, Any]]) -> AsyncI
         path.unlink(missing_ok=True)
 
 
-async def ask(journal: Path) -> dict[str, Any]:
-    """The status of the running gateway. Raises LinkDown when none runs."""
-    path = socket_path(journal)
+async def _listen(path: Path, status: Feel, do: Do | None) -> asyncio.Server:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(WORK_S):
+                async with asyncio.timeout(ANSWER_S):
+                    request = await _read_request(reader)
+                answer = await (do(request) if do and request is not None else status())
+                writer.write(json.dumps(answer).encode())
+                await writer.drain()
+        writer.close()
+
+    return await asyncio.start_unix_server(serve, sock=_bind(path))
+
+
+async def _read_request(reader: asyncio.StreamReader) -> Any:
+    """None for nothing, and a text for what is no JSON: whoever answers does not know it."""
+    text = b""
+    while len(text) < REQUEST_BYTES and (more := await reader.read(REQUEST_BYTES)):
+        text += more
     try:
-        async with asyncio.timeout(ANSWER_S):
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return "not JSON"
+
+
+def _bind(path: Path) -> socket.socket:
+    if len(os.fsencode(path)) > MAX_PATH_BYTES:
+        raise OSError(0, f"the path is longer than {MAX_PATH_BYTES} bytes")
+    path.unlink(missing_ok=True)  # the journal is ours, so whoever made it is dead
+    with contextlib.ExitStack() as undo:
+        sock = undo.enter_context(socket.socket(socket.AF_UNIX))
+        sock.bind(str(path))
+        path.chmod(0o660)
+        undo.pop_all()
+    return sock
+
+
+def _cannot_listen(path: Path, error: OSError) -> str:
+    if path.is_dir():
+        return f"{path} is a folder - remove it and start again"
+    return f"cannot make the socket {path}: {error.strerror} - the gateway's user must be able to write there"
+
+
+async def ask(journal: Path, request: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The answer of the running gateway; without a request, its status.
+
+    Raises LinkDown when none runs, LinkRefused when one may run but cannot be asked.
+    """
+    path = socket_path(journal)
+    limit_s = WORK_S if request else ANSWER_S
+    try:
+        async with asyncio.timeout(limit_s):
             reader, writer = await asyncio.open_unix_connection(path)
-            document = await reader.read()
-            writer.close()
-        answer = json.loads(document)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise LinkDown("gateway", f"no gateway answers at {path}: {error}") from None
+            with contextlib.closing(writer):
+                writer.write(json.dumps(request).encode() if request else b"")
+                writer.write_eof()
+                answer = json.loads(await reader.read())
+    except TimeoutError:
+        raise LinkRefused("gateway", f"it runs, but has not answered within {limit_s:g} s - see its log") from None
+    except OSError as error:
+        raise _unanswered(path, error) from None
+    except ValueError:
+        answer = None
     if not isinstance(answer, dict):
-        raise LinkDown("gateway", f"{path} does not answer as a gateway does")
+        raise LinkRefused("gateway", f"what listens at {path} does not answer as a gateway does")
     return answer
+
+
+def _unanswered(path: Path, error: OSError) -> LinkDown:
+    """Told apart, because the cures differ: start it, be allowed to ask it, or remove what is in the way."""
+    if isinstance(error, PermissionError):
+        return LinkRefused("gateway", f"this user may not ask it at {path} - {_way_in(path)}")
+    if len(os.fsencode(path)) > MAX_PATH_BYTES:
+        problem = f"its socket {path} would need a path longer than {MAX_PATH_BYTES} bytes"
+        return LinkRefused("gateway", f"{problem} - a shorter journal.path cures it")
+    try:
+        is_socket = stat.S_ISSOCK(path.stat().st_mode)
+    except OSError:
+        return LinkDown("gateway", f"there is no {path}")
+    if not is_socket:
+        return LinkRefused("gateway", f"{path} is not a socket - remove it and start the gateway again")
+    return LinkDown("gateway", f"nobody listens at {path}: it ended without a goodbye; the next start clears that")
+
+
+def _way_in(path: Path) -> str:
+    """Which group may ask: the socket's, or that of the folder which hides it."""
+    for place in (path, *path.parents):
+        with contextlib.suppress(OSError, KeyError):
+            status = place.stat()
+            if status.st_gid != 0:
+                group = grp.getgrgid(status.st_gid).gr_name
+                return f"use sudo, or join its group: usermod -aG {group} USER, then log in again"
+            break
+    return "use sudo"

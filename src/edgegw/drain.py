@@ -1,238 +1,245 @@
-"""Journal -> broker: oldest first, a window in flight, the broker's answer marks the row.
+"""Journal -> broker -> central system: what becomes of each row, over all connections.
 
-The journal is the only queue. On each new connection the drain starts again at the oldest row that is not
-marked, so what was in flight when a link broke may arrive twice, under the same id. On one connection:
-
-* Rows go out in the order of their numbers, and no row is in flight twice.
-* A row that the broker does not take now (nobody subscribes, a quota) holds its topic, and only its topic:
-  later rows of other topics, fresh ones included, go on. After `RETRY_S` that one row is tried again; once
-  it is taken, the drain goes back to it and sends all that was passed over, in order.
-* A row that fails `TRIES` times without a telling reason, and one that the broker rejects, is parked.
-* A denied row (access list) ends the link, as soon as everything in flight is answered: that must be cured
-  at the broker, nothing is parked for it, and the supervisor tries again at its slow pace.
-
-Memory is bounded by one chunk of rows, the window, and one row per topic.
+States of an event: accepted (committed in the journal), published (the broker took it), and with
+`delivery.confirm: central` confirmed (a central system says that it has stored it). It leaves the outbox with
+the last of these. `publish/flow.py` sends, `publish/confirmation.py` knows what to send again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import Final, Protocol
 
-from edgegw.core.counters import Counters
-from edgegw.errors import LinkDown, LinkRefused, StoreFailed
-from edgegw.publish.answers import Answer, Outcome
-from edgegw.publish.mqtt import Connection
+import structlog
 
-CHUNK: Final = 500
-RETRY_S: Final = 1.0
-TRIES: Final = 3
-_SCOPE: Final = "mqtt"
+from edgegw.core.counters import Counters
+from edgegw.core.reissue import skipped
+from edgegw.errors import LinkDown, LinkRefused, StoreFailed
+from edgegw.publish.answers import NOBODY
+from edgegw.publish.confirmation import Ack, Unconfirmed, parse_ack
+from edgegw.publish.flow import Ailing, Flow, as_counter
+from edgegw.publish.flow import Outbox as Source
+from edgegw.publish.forms import Forms, Row
+from edgegw.publish.mqtt import Connection, Message
+from edgegw.publish.stream import LINK
+
+ACK_WAIT_S: Final = 0.5
+"""For the acknowledgement that the broker keeps (retained), when a connection begins."""
 _LOOK_S: Final = 0.02
 
-
-class Row(Protocol):
-    """One outgoing event in the journal."""
-
-    @property
-    def seq(self) -> int: ...
-
-    @property
-    def topic(self) -> str: ...
-
-    @property
-    def payload(self) -> bytes: ...
+log = structlog.get_logger("edgegw")
 
 
-class Outbox(Protocol):
-    """What the drain needs of the journal."""
-
-    @property
-    def last_seq(self) -> int:
-        """Of the last committed row, published or not; 0 = none yet."""
-
-    async def pending(self, after_seq: int, limit: int) -> Sequence[Row]:
-        """The first committed rows with a higher `seq`, ascending; empty only when there are none.
-
-        Rows that `mark_published` or `park` has been told of are left out, even if that is not on disk yet.
-        """
-
-    async def wait_committed(self, after_seq: int) -> None:
-        """Wait until a row with a higher `seq` is committed."""
+class Outbox(Source, Protocol):
+    """What the drain needs of the journal. Changes reach the disk with the next group commit."""
 
     def mark_published(self, seq: int) -> None:
-        """The broker has it. Reaches the disk with the next group commit."""
+        """Event `seq` is delivered."""
 
-    def park(self, seq: int, reason: str) -> None:
-        """The broker will never take it."""
+    @property
+    def epoch(self) -> str:
+        """In which events are numbered."""
+
+    async def begin_epoch(self) -> None:
+        """The journal is an old copy: give what was accepted since the start, and not sent, other numbers."""
+
+    def row_of(self, epoch: str, seq: int) -> int | None:
+        """The number of the row of that event, or of the place before the first; None: no such event."""
+
+    def confirm(self, upto: int) -> None:
+        """All rows up to this one are delivered."""
+
+    def park(self, seq: int, reason: str, note: tuple[str, bytes] | None) -> None:
+        """The broker will not take it: topic and payload of `note` go in its place."""
 
 
 class Drain:
-    """One per gateway; `serve` is a service of the MQTT link."""
+    """One per gateway; `serve` is a service of the MQTT link.
 
-    def __init__(self, outbox: Outbox, counters: Counters) -> None:
+    `ack_topic`: where central systems confirm; None: the broker's word is enough. `forms`: how rows become messages.
+    `rate`: events per second of a backlog; None: no limit.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        counters: Counters,
+        ack_topic: str | None = None,
+        forms: Forms | None = None,
+        rate: float | None = None,
+    ) -> None:
         self._outbox = outbox
         self._counters = counters
-        self._serving = False
+        self._ack_topic = ack_topic
+        self._forms = forms or Forms()
+        self._rate = rate
+        self._unconfirmed = Unconfirmed() if ack_topic else None
+        self._acked = asyncio.Event()
+        self._ack = Ack("", 0)  # the last one, in row numbers
+        self._is_outdated = False  # a central system knows later events of this epoch than the journal
+        self._has_sent = False
+        self._ailing: dict[int, Ailing] = {}
+        self._flow: Flow | None = None
+        self._parked_for: set[str] = set()
 
     async def serve(self, connection: Connection) -> None:
         """Publish on this connection until it is lost (raises LinkDown), denied (LinkRefused) or cancelled."""
-        self._serving = True
+        await self._listen(connection)
+        self._has_sent = True
+        self._flow = Flow(
+            self,
+            self._counters,
+            connection,
+            self._forms,
+            ailing=self._ailing,
+            unconfirmed=self._unconfirmed,
+            take=self._take,
+            park=self._park,
+            rate=self._rate,
+        )
         try:
-            await _Flow(self._outbox, self._counters, connection).run()
+            await self._flow.run()
         finally:
-            self._serving = False
+            self._flow = None
 
     async def drained(self) -> None:
-        """For the stop: wait until no committed row is unpublished, or no link is up. The caller's deadline."""
-        while self._serving and await self._outbox.pending(0, 1):  # noqa: ASYNC110  # seconds, once in a life
+        """For the stop: wait until every committed row is published that the broker takes. The caller's deadline."""
+        while self._flow and not self._is_held() and await self._waiting():  # noqa: ASYNC110  # once in a life
             await asyncio.sleep(_LOOK_S)
 
+    def _is_held(self) -> bool:
+        """Nothing more will be sent for now, by the broker's will or a central system's silence."""
+        is_full = self._unconfirmed is not None and self._unconfirmed.is_full(0)
+        return is_full or (self._flow is not None and self._flow.stall is not None)
 
-@dataclass(slots=True)
-class _Hold:
-    """The oldest row of a topic that the broker did not take, and when it is tried again."""
+    async def _waiting(self) -> bool:
+        unconfirmed = self._unconfirmed or ()
+        rows = await self.pending(0, len(self._ailing) + len(unconfirmed) + 1)
+        return any(row.seq not in self._ailing and row.seq not in unconfirmed for row in rows)
 
-    row: Row
-    due_s: float
-    failures: int = 0
+    def send_again(self, first: int, last: int) -> None:
+        """Rows of this range have come back into the outbox, or are wanted at once though they are unconfirmed."""
+        if self._unconfirmed is not None:
+            self._unconfirmed.release(first, last)
+        if self._flow is not None:
+            self._flow.rewind()
 
+    def troubles(self) -> dict[str, str]:
+        """What keeps events from being delivered though the link is up, in a sentence, by its cause."""
+        troubles = {}
+        if self._unconfirmed is not None and self._unconfirmed.is_silent:
+            troubles["unconfirmed"] = (
+                f"no central system confirms on '{self._ack_topic}' what was sent again: is one running, and may"
+                " it write there?"
+            )
+        stall = self._flow and self._flow.stall
+        if stall and stall.answer is NOBODY:
+            troubles["unheard"] = (
+                f"nobody subscribes to '{stall.topic}': all events wait in the journal until a central system"
+                " subscribes there"
+            )
+        elif stall:
+            reason = stall.answer.reason
+            troubles["unwanted"] = f"the broker takes no events now ({reason}): they wait in the journal"
+        return troubles
 
-class _Flow:
-    """The life of the drain on one connection."""
+    # --- what the flow reads ---
 
-    def __init__(self, outbox: Outbox, counters: Counters, connection: Connection) -> None:
-        self._outbox = outbox
-        self._counters = counters
-        self._connection = connection
-        self._loop = asyncio.get_running_loop()
-        self._read_to = 0  # rows up to here have been looked at
-        self._ahead: deque[Row] = deque()  # read, not yet sent
-        self._flying: set[int] = set()
-        self._held: dict[str, _Hold] = {}
-        self._denied: LinkRefused | None = None
-        self._stirred = asyncio.Event()  # an answer changed what there is to do
+    @property
+    def last_seq(self) -> int:
+        return self._outbox.last_seq
 
-    async def run(self) -> None:
-        while self._denied is None:
-            await self._connection.room()
-            self._stirred.clear()
-            row = self._pick()
-            if row is not None:
-                self._send(row)
-                continue
-            last_seq = self._outbox.last_seq  # before reading: what is committed meanwhile ends the wait
-            if not await self._read():
-                await self._wait(last_seq)
-        await self._land()
-        raise self._denied
+    async def wait_committed(self, after_seq: int) -> None:
+        await self._outbox.wait_committed(after_seq)
 
-    def _pick(self) -> Row | None:
-        """The row to send now: one whose retry is due, else the oldest that nothing holds back."""
-        now_s = self._loop.time()
-        for hold in self._held.values():
-            if hold.due_s <= now_s and hold.row.seq not in self._flying:
-                return hold.row
-        while self._ahead:
-            row = self._ahead.popleft()
-            if row.topic not in self._held and row.seq not in self._flying:
-                return row
-        return None
+    async def pending(self, after_seq: int, limit: int) -> Sequence[Row]:
+        """The outbox without what a central system has beyond a gap, and confirmed when we had forgotten sending it."""
+        while rows := await self._outbox.pending(after_seq, limit):
+            known = {row.seq for row in rows if self._ack.covers(row.seq) and not row.again}
+            for seq in known:
+                self._outbox.mark_published(seq)
+            if len(known) < len(rows):
+                return [row for row in rows if row.seq not in known]
+            after_seq = rows[-1].seq
+        return ()
 
-    def _send(self, row: Row) -> None:
-        self._flying.add(row.seq)
-        self._connection.publish(row.topic, row.payload, partial(self._hear, row))
+    # --- what becomes of rows ---
 
-    async def _read(self) -> bool:
-        """Fetch the next chunk; whether there was one. A journal that cannot be read now ends the link."""
-        start = self._read_to
+    def _take(self, row: Row) -> None:
+        if self._unconfirmed is None or row.again:
+            self._outbox.mark_published(row.seq)
+        else:
+            self._unconfirmed.add(row.seq, _now_s())
+
+    def _park(self, row: Row, reason: str) -> None:
+        """One log line for the first row of each reason; the counter tells of the others."""
+        self._counters.add(LINK, f"parked_{as_counter(reason)}")
+        self._outbox.park(row.seq, reason, skipped(row.topic, row.payload, reason))
+        if reason not in self._parked_for:
+            self._parked_for.add(reason)
+            log.error("an event is parked, the broker does not take it", seq=row.seq, topic=row.topic, reason=reason)
+
+    # --- what central systems say ---
+
+    async def _listen(self, connection: Connection) -> None:
+        """Hear acknowledgements, the one that the broker keeps before anything is sent."""
+        if self._unconfirmed is None or self._ack_topic is None:
+            return
+        self._acked.clear()
+        if not await connection.subscribe(self._ack_topic, self._hear):
+            cure = "allow this gateway's user to read there in the broker's access list"
+            raise LinkRefused(LINK, f"the broker does not let us subscribe to '{self._ack_topic}': {cure}")
         try:
-            rows = await self._outbox.pending(start, CHUNK)
+            async with asyncio.timeout(ACK_WAIT_S):
+                await self._acked.wait()
+        except TimeoutError:
+            pass  # nobody has ever confirmed anything
+        if self._is_outdated:
+            await self._begin_epoch()
+        self._unconfirmed.connected(_now_s())
+
+    async def _begin_epoch(self) -> None:
+        log.error("the journal is an old copy: central systems know later events of its epoch; a new epoch begins")
+        self._is_outdated = False
+        try:
+            await self._outbox.begin_epoch()
         except StoreFailed as failed:
-            raise LinkDown(_SCOPE, str(failed)) from failed
-        if rows and self._read_to == start:  # nothing has gone back meanwhile
-            self._ahead.extend(rows)
-            self._read_to = rows[-1].seq
-        return bool(rows)
+            raise LinkDown(LINK, str(failed)) from failed
 
-    async def _wait(self, last_seq: int) -> None:
-        """Until a row after `last_seq` is committed, an answer stirs, or a retry is due."""
-        waits = [
-            asyncio.ensure_future(self._outbox.wait_committed(last_seq)),
-            asyncio.ensure_future(self._stirred.wait()),
-        ]
-        try:
-            timeout_s = self._until_due_s()
-            done, _ = await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            for wait in done:
-                wait.result()
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+    def _hear(self, message: Message) -> None:
+        """Anything may be published there: what is no acknowledgement of ours is counted."""
+        ack = parse_ack(message.payload)
+        ours = self._in_rows(ack) if ack else None
+        if ack is None:
+            self._counters.add(LINK, "acks_unreadable")
+        elif ours is None:
+            self._counters.add(LINK, "acks_of_unknown_events")
+            if message.retain and ack.epoch == self._outbox.epoch and not self._has_sent:
+                self._is_outdated = True
+                self._acked.set()
+        else:
+            self._counters.add(LINK, "acks")
+            self._settle(ours)
 
-    def _until_due_s(self) -> float | None:
-        due_s = [hold.due_s for hold in self._held.values() if hold.row.seq not in self._flying]
-        return max(0.0, min(due_s) - self._loop.time()) if due_s else None
+    def _in_rows(self, ack: Ack) -> Ack | None:
+        """The acknowledgement in row numbers; None: it speaks of events that we do not know."""
+        rows = [self._outbox.row_of(ack.epoch, seq) for seq in (ack.seq, *(seq for one in ack.beyond for seq in one))]
+        known = [row for row in rows if row is not None]
+        if len(known) < len(rows):
+            return None
+        return Ack(ack.epoch, known[0], tuple(zip(known[1::2], known[2::2], strict=True)))
 
-    async def _land(self) -> None:
-        """Wait for the answers to what is in flight, or for the end of the connection."""
-        while self._flying:
-            self._stirred.clear()
-            await self._stirred.wait()
-
-    def _hear(self, row: Row, answer: Answer) -> None:
-        self._flying.discard(row.seq)
-        match answer.outcome:
-            case Outcome.ACCEPTED:
-                self._counters.add(_SCOPE, "published")
-                self._outbox.mark_published(row.seq)
-                self._release(row)
-            case Outcome.REJECTED:
-                self._park(row, answer)
-            case Outcome.DENIED:
-                self._count("kept", answer)
-                self._denied = _denial(row)
-            case Outcome.KEEP | Outcome.FAILED:
-                self._count("kept", answer)
-                self._hold(row, answer)
-        if self._denied is not None:
-            self._stirred.set()
-
-    def _hold(self, row: Row, answer: Answer) -> None:
-        """Remember the oldest row of the topic only: the younger ones are read again when it is taken."""
-        hold = self._held.get(row.topic)
-        if hold is None or row.seq < hold.row.seq:
-            hold = self._held[row.topic] = _Hold(row, 0.0)
-        if hold.row.seq == row.seq:
-            hold.due_s = self._loop.time() + RETRY_S
-            self._stirred.set()
-            hold.failures += answer.outcome is Outcome.FAILED
-            if hold.failures >= TRIES:
-                self._park(row, answer)
-
-    def _release(self, row: Row) -> None:
-        """If this row held its topic, go back to it: what was passed over comes next."""
-        hold = self._held.get(row.topic)
-        if hold is not None and hold.row.seq == row.seq:
-            del self._held[row.topic]
-            self._stirred.set()
-            self._ahead.clear()
-            self._read_to = min(self._read_to, row.seq)
-
-    def _park(self, row: Row, answer: Answer) -> None:
-        self._count("parked", answer)
-        self._outbox.park(row.seq, answer.reason)
-        self._release(row)
-
-    def _count(self, fate: str, answer: Answer) -> None:
-        self._counters.add(_SCOPE, f"{fate}_{answer.reason.replace(' ', '_')}")
+    def _settle(self, ack: Ack) -> None:
+        assert self._unconfirmed is not None
+        self._acked.set()
+        self._ack = ack
+        self._outbox.confirm(ack.seq)
+        for seq in self._unconfirmed.confirm(ack, _now_s()):
+            self._outbox.mark_published(seq)
+        if self._flow is not None:
+            self._flow.stir()
 
 
-def _denial(row: Row) -> LinkRefused:
-    cure = "allow this gateway's user to write there in the broker's access list; events wait in the journal"
-    return LinkRefused("mqtt", f"the broker does not let us publish to '{row.topic}': {cure}")
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

@@ -56,14 +56,5 @@ class LinkRefused(LinkDown):
     """
 
 
-class Rejected(EdgegwError):
-    """The broker will never take this event: it is parked with the reason and blocks nothing."""
-
-    def __init__(self, event: str, reason: str) -> None:
-        self.event = event
-        self.reason = reason
-        super().__init__(f"{event}: {reason}")
-
-
 class StoreFailed(EdgegwError):
     """The journal cannot keep its promises (disk full, corrupt, foreign): say so loudly."""

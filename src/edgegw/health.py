@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ import structlog
 from edgegw import __version__
 from edgegw.clock import Clock
 from edgegw.core.counters import Counters
+from edgegw.core.documents import PlaceDocument
 from edgegw.core.event import Origin
 from edgegw.core.llrp.messages import Capabilities, ReaderEvent
 from edgegw.core.model import Decision, Movement, Passed
@@ -31,6 +32,10 @@ ANSWER_S = 20.0
 """The journal's thread answers within this, or the watchdog goes hungry."""
 SETTLE_S = 0.2
 """A burst of changes becomes one document."""
+APART_S = 1.0
+"""Documents, and the log lines about readers' troubles, come no faster, however fast a reader changes its mind."""
+MAX_PORTS = 64
+"""Antennas and inputs are kept up to this number. The field has 16 bits; the largest portal has 52 antennas."""
 
 log = structlog.get_logger("edgegw")
 
@@ -49,6 +54,26 @@ class ReaderHealth:
     troubles: dict[str, str] = field(default_factory=dict)
     gpi: dict[int, bool] = field(default_factory=dict)
 
+    def hear(self, event: ReaderEvent) -> bool:
+        """Whether it changed anything."""
+        before = dict(self.troubles), dict(self.gpi)
+        match event.kind:
+            case "antenna":
+                self.troubles.pop(f"antenna {event.number}", None)
+                if not event.on:
+                    self.troubles[f"antenna {event.number}"] = f"antenna {event.number} is disconnected"
+            case "gpi":
+                self.gpi[event.number] = event.on
+            case "exception":
+                self.troubles["exception"] = event.text
+            case "buffer-warning":
+                self.troubles["buffer"] = f"the reader's report buffer is {event.number} % full"
+            case "buffer-overflow":
+                self.troubles["buffer"] = "the reader's report buffer overflowed: reads were lost in the reader"
+            case "connection":
+                self.troubles["rival"] = "another client tried to connect to this reader"
+        return before != (self.troubles, self.gpi)
+
 
 class Health:
     """Listens to everybody, asks the journal, and speaks."""
@@ -63,6 +88,9 @@ class Health:
         readers: tuple[str, ...],
         rounds: Callable[[], int],
         clock_offsets: Callable[[], dict[str, float | None]],
+        causes: Callable[[], dict[str, str]] = dict,
+        outages: Callable[[], list[dict[str, Any]]] = list,
+        places: Callable[[], Mapping[str, PlaceDocument]] = dict,
     ) -> None:
         self._origin = origin
         self._clock = clock
@@ -72,12 +100,17 @@ class Health:
         self._readers = {name: ReaderHealth() for name in readers}
         self._rounds = rounds
         self._clock_offsets = clock_offsets
+        self._causes = causes  # of troubles that others know about, in sentences
+        self._outages = outages
+        self._places = places  # what was seen last, by door or station
+        self._troubles: dict[str, str] = {}
         self._links: dict[str, LinkState] = {}
         self._movements = 0
         self._ignored: dict[str, int] = {}
         self._backlog = Backlog(0, 0, 0.0)
         self._started_t = clock.now()
         self._changed = asyncio.Event()
+        self._logged: dict[str, dict[str, str]] = {name: {} for name in readers}
 
     # ------------------------------------------------------------ listening
 
@@ -96,38 +129,15 @@ class Health:
         health = self._readers[reader]
         health.model = f"{capabilities.manufacturer}/{capabilities.model} {capabilities.firmware}".strip()
         health.troubles = {what.split(":")[0]: what for what in missing}
-        for what in missing:
-            log.warning("reader gives less than asked", reader=reader, missing=what)
         self._changed.set()
 
     def reader_event(self, reader: str, event: ReaderEvent) -> None:
         """Reader events become health, not noise: states are kept, what repeats is counted."""
-        health = self._readers[reader]
         self._counters.add(reader, f"event_{event.kind}")
-        match event.kind:
-            case "antenna":
-                self._antenna(reader, health, event)
-            case "gpi":
-                health.gpi[event.number] = event.on
-            case "exception":
-                health.troubles["exception"] = event.text
-            case "buffer-warning":
-                health.troubles["buffer"] = f"the reader's report buffer is {event.number} % full"
-            case "buffer-overflow":
-                health.troubles["buffer"] = "the reader's report buffer overflowed: reads were lost in the reader"
-            case "connection":
-                health.troubles["rival"] = "another client tried to connect to this reader"
-            case _:
-                return
-        self._changed.set()
-
-    def _antenna(self, reader: str, health: ReaderHealth, event: ReaderEvent) -> None:
-        key = f"antenna {event.number}"
-        if event.on:
-            health.troubles.pop(key, None)
-        else:
-            health.troubles[key] = f"antenna {event.number} is disconnected"
-        log.log(20 if event.on else 30, "antenna", reader=reader, antenna=event.number, connected=event.on)
+        if event.kind in ("antenna", "gpi") and not 1 <= event.number <= MAX_PORTS:
+            self._counters.add(reader, "unlikely_port")
+        elif self._readers[reader].hear(event):
+            self._changed.set()
 
     def decided(self, decision: Decision) -> None:
         if isinstance(decision, Movement):
@@ -145,7 +155,7 @@ class Health:
             "site": self._origin.site,
             "version": __version__,
             "epoch": self._journal.epoch,
-            "last_seq": self._journal.last_seq,
+            "last_seq": self._journal.last_number,
             "uptime_s": round(self._clock.now() - self._started_t),
             "movements": self._movements,
             "ignored": self._ignored,
@@ -153,6 +163,8 @@ class Health:
             "readers": {name: self._reader(name) for name in self._readers},
             "backlog": self._backlog._asdict(),
             "journal": self._journal.failing or "ok",
+            "troubles": self._troubles,
+            "outages": self._outages(),
             "counters": self._counters.snapshot(),
         }
 
@@ -176,6 +188,11 @@ class Health:
             state = self._links.get(name)
             document = {**(_without_name(state) if state else {}), **self._reader(name)}
             self._documents.set(f"{self._origin.base}/reader/{name}", _json(document))
+        self._publish_places()
+
+    def _publish_places(self) -> None:
+        for name, place in self._places().items():
+            self._documents.set(f"{self._origin.base}/loc/{name}", _json(place))
 
     async def run(self) -> None:
         """Tell systemd and the broker, for ever."""
@@ -187,17 +204,27 @@ class Health:
             if self._changed.is_set() or failing != before or self._clock.now() >= published_t + REPEAT_S:
                 self._changed.clear()
                 published_t = self._clock.now()
+                self._log_troubles()
                 self.publish()
+            else:
+                self._publish_places()
             notify(f"STATUS={self.sentence()}")
-            await self._change_or_beat()
+            await self._change_or_beat(published_t + APART_S)
 
-    async def _change_or_beat(self) -> None:
-        try:
+    async def _change_or_beat(self, not_before_t: float) -> None:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BEAT_S):
                 await self._changed.wait()
-                await asyncio.sleep(SETTLE_S)
-        except TimeoutError:
-            return
+        if self._changed.is_set():
+            await asyncio.sleep(max(SETTLE_S, not_before_t - self._clock.now()))
+
+    def _log_troubles(self) -> None:
+        """One line for a reader whose troubles are others than before."""
+        for name, health in self._readers.items():
+            if health.troubles != self._logged[name]:
+                self._logged[name] = dict(health.troubles)
+                level = log.warning if health.troubles else log.info
+                level("reader", reader=name, troubles=list(health.troubles.values()))
 
     async def watch(self) -> None:
         """Feed systemd's watchdog, but only while the pipeline turns and the journal's thread answers."""
@@ -228,6 +255,7 @@ class Health:
         ]
         if self._journal.failing:
             parts.append(f"JOURNAL FAILS: {self._journal.failing}")
+        parts += [f"TROUBLE: {what}" for what in self._troubles.values()]
         return ", ".join(parts)
 
     def summary(self) -> dict[str, object]:
@@ -246,9 +274,20 @@ class Health:
         return {**health, "clock_offset_s": None if offset_s is None else round(offset_s, 3)}
 
     async def look(self) -> None:
-        """Ask the journal what waits. One that cannot be read now says so elsewhere."""
+        """Ask the journal what waits, and everybody for troubles. One that cannot be read now says so elsewhere."""
         with contextlib.suppress(StoreFailed):
             self._backlog = await self._journal.backlog()
+        self._note(self._causes() | _parked(self._backlog.parked))
+
+    def _note(self, troubles: dict[str, str]) -> None:
+        """One line for each trouble that comes or goes."""
+        for cause in troubles.keys() - self._troubles.keys():
+            log.warning("trouble", cause=cause, what=troubles[cause])
+        for cause in self._troubles.keys() - troubles.keys():
+            log.info("trouble is over", cause=cause)
+        if troubles != self._troubles:
+            self._troubles = troubles
+            self._changed.set()
 
     def _complain(self, before: str | None) -> str | None:
         failing = self._journal.failing
@@ -260,11 +299,16 @@ class Health:
         return failing
 
 
+def _parked(count: int) -> dict[str, str]:
+    events = f"{count} event{'s are' if count > 1 else ' is'} parked, because the broker would not take"
+    return {"parked": f"{events} {'them' if count > 1 else 'it'}: see edgegw parked list"} if count else {}
+
+
 def _without_name(state: LinkState) -> dict[str, str]:
     return {"status": state.status, "reason": state.reason}
 
 
-def _json(document: dict[str, Any]) -> bytes:
+def _json(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 

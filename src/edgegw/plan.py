@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from edgegw.config import Config
-from edgegw.config.antennas import ALL, antenna_map
-from edgegw.config.model import Door, GpiStart, PeriodicStart, Reader, Scanner, Station
+from edgegw.config.antennas import ALL, antenna_map, parse_input
+from edgegw.config.model import Door, GpiStart, Inbound, Outbound, PeriodicStart, Reader, Scanner, Station
+from edgegw.core.dock import Dock, PhotoEye, ScannerSettings, StationSettings
 from edgegw.core.door import DoorSettings
+from edgegw.core.epcis.meaning import NOTHING, Meaning, Meanings
+from edgegw.core.epcis.places import place_uri
 from edgegw.core.identity import ScanRules, VendorRule
 from edgegw.core.llrp.messages import GpiTrigger, StartTrigger, StopTrigger
 from edgegw.core.llrp.rospec import IMMEDIATELY, NEVER, ReaderSettings
-from edgegw.core.pipeline import Dock, ScannerSettings, StationSettings
+from edgegw.core.model import Direction, Side
 from edgegw.core.scan import ScanSettings
 
 
@@ -22,9 +25,35 @@ def dock(config: Config) -> Dock:
             ScannerSettings(scanner.name, scanner.station, scan_rules(scanner)) for scanner in config.scanners
         ),
         antennas=antenna_map(config),
+        photo_eyes=_photo_eyes(config),
         raw=config.identity.raw,
         strip_leading_zeros=config.identity.strip_leading_zeros,
     )
+
+
+def meanings(config: Config) -> Meanings:
+    """What an event at each read point means to EPCIS; nothing, where nobody wants EPCIS."""
+    if "epcis" not in config.delivery.formats:
+        return NOTHING
+    points: dict[tuple[str, Direction | None], Meaning] = {}
+    for door in config.doors:
+        for direction, way in _ways(door):
+            where = door.epcis.read_point or _place(door.location)
+            points[door.name, direction] = Meaning(way.biz_step, way.disposition, where, way.biz_location)
+    for station in config.stations:
+        says, here = station.epcis, _place(station.location)
+        points[station.name, None] = Meaning(
+            says.biz_step, says.disposition, says.read_point or here, says.biz_location or here
+        )
+    return Meanings(points, config.delivery.loads)
+
+
+def _ways(door: Door) -> tuple[tuple[Direction, Outbound | Inbound], ...]:
+    return ("out", door.epcis.outbound), ("in", door.epcis.inbound)
+
+
+def _place(gln: str | None) -> str | None:
+    return place_uri(gln) if gln else None
 
 
 def reader_settings(reader: Reader, config: Config) -> ReaderSettings:
@@ -43,6 +72,7 @@ def reader_settings(reader: Reader, config: Config) -> ReaderSettings:
         keepalive_s=reader.keepalive_s,
         late_after_s=reader.late_after_s,
         version=reader.llrp_version,
+        inputs=tuple(sorted(number for name, number in _photo_eyes(config) if name == reader.name)),
     )
 
 
@@ -83,11 +113,33 @@ def _door(door: Door) -> DoorSettings:
         memory_s=door.memory_s,
         load_min_tags=door.load.min_tags,
         load_quorum=door.load.quorum,
+        photo_eyes=tuple(side for side, _ in _beams(door)),
+        early=door.early,
     )
 
 
+def _photo_eyes(config: Config) -> dict[tuple[str, int], PhotoEye]:
+    return {
+        parse_input(text): PhotoEye(door.name, side, door.photo_eye.level == "high")
+        for door in config.doors
+        if door.photo_eye
+        for side, text in _beams(door)
+    }
+
+
+def _beams(door: Door) -> list[tuple[Side, str]]:
+    """The sides that have a photo-eye, and its input."""
+    if door.photo_eye is None:
+        return []
+    beams: tuple[tuple[Side, str | None], ...] = (
+        ("inside", door.photo_eye.inside),
+        ("outside", door.photo_eye.outside),
+    )
+    return [(side, text) for side, text in beams if text]
+
+
 def _station(station: Station) -> StationSettings:
-    return StationSettings(station.name, station.location, station.repeat_s)
+    return StationSettings(station.name, station.location, station.repeat_s, station.within)
 
 
 def _start(reader: Reader) -> StartTrigger:

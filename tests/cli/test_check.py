@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from edgegw.cli import call
 from edgegw.cli.check import check
 from edgegw.config.surroundings import sqlite_note
+from edgegw.core.event import TYPES
+from edgegw.store.migrate import shipped_migrations
+from edgegw.store.opening import Birth, open_file
+from edgegw.store.ownership import Witness
 
 CONFIG_DIR = Path(__file__).parents[2] / "config"
 GOOD = """\
@@ -54,16 +61,14 @@ def test_a_good_file_is_told_back(file: Path) -> None:
     result = run(file)
     assert result.exit_code == 0
     lines = [line.strip() for line in result.output.splitlines()]
-    assert lines[:13] == [
+    assert lines[: 10 + len(TYPES)] == [
         "edge-1 at dc-1",
         "door-1: inside dock-1/1 dock-1/2 | outside dock-1/3, from outside to inside and back",
         "packing: gun",
         "reader dock-1: 10.0.0.21:5084, 30 dBm, session 0",
         "scanner gun: listen 0.0.0.0:4001, for packing",
         "broker broker.example:8883 with TLS as edge",
-        "topic edgegw/v1/dc-1/edge-1/evt/movement",
-        "topic edgegw/v1/dc-1/edge-1/evt/observation",
-        "topic edgegw/v1/dc-1/edge-1/evt/unidentified",
+        *(f"topic edgegw/v1/dc-1/edge-1/evt/{event}" for event in TYPES),
         "topic edgegw/v1/dc-1/edge-1/status",
         "topic edgegw/v1/dc-1/edge-1/reader/dock-1",
         f"journal {file.parent}/journal.db",
@@ -77,13 +82,6 @@ def test_the_file_is_named_either_way(arguments: list[str | Path]) -> None:
     result = run(*arguments)
     assert result.exit_code == 0
     assert "door-1: inside dock-1/1 | outside dock-1/2" in result.output
-
-
-@pytest.mark.parametrize("arguments", [[], ["a.yaml", "-c", "b.yaml"]])
-def test_exactly_one_file(arguments: list[str]) -> None:
-    result = run(*arguments)
-    assert result.exit_code == 2  # click's code for a wrong command line; the group makes it 64
-    assert "name one configuration file" in result.output
 
 
 def test_every_fault_with_line_and_caret(file: Path) -> None:
@@ -179,28 +177,53 @@ def warned(file: Path) -> list[str]:
     return [line for line in result.output.splitlines() if line.startswith("warning: ")]
 
 
+def refused(file: Path, code: int) -> str:
+    """The one fault, with which `edgegw run` does not start either."""
+    result = run(file)
+    assert result.exit_code == code, result.output
+    assert result.output.splitlines()[-1].startswith("1 fault: edgegw would not start")
+    assert call(["run", str(file)]) == code
+    return result.output.splitlines()[0]
+
+
 def test_this_machine_is_not_looked_at_when_told_so(file: Path) -> None:
     replace(file, "journal.db", "none/of/these/journal.db")
     assert "there is no folder" in run(file).output
-    assert run(file, "--deny-warnings").exit_code == 78
+    assert run(file).exit_code == 69
     assert run(file, "--file-only", "--deny-warnings").exit_code == 0
 
 
 def test_password_file(file: Path) -> None:
     replace(file, "username: edge", "username: edge, password_file: secret")
-    (said,) = warned(file)
+    said = refused(file, 78)
     assert f"mqtt.password_file: {file.parent}/secret cannot be read (No such file or directory)" in said
     assert ":8:72: " in said
     secret = file.parent / "secret"
     secret.touch(mode=0o600)
-    assert "secret is empty - write the password into it" in warned(file)[0]
-    secret.write_text("hush", encoding="utf-8")
+    assert "secret is empty - write the password into it" in refused(file, 78)
+    secret.write_text("edge\nhush\n", encoding="utf-8")
+    assert "secret holds more than one line - it must hold the password alone" in refused(file, 78)
+    secret.write_bytes(b"\xff\xfe")
+    assert "secret is not UTF-8 text" in refused(file, 78)
+    secret.write_text("hush\n", encoding="utf-8")
     assert warned(file) == []
     secret.chmod(0o644)
     assert f"everybody on this machine can read {secret} (mode 0644) - chmod 600 {secret}" in warned(file)[0]
     secret.unlink()
     secret.mkdir()
-    assert "secret is no file" in warned(file)[0]
+    assert "secret is no file" in refused(file, 78)
+
+
+def test_a_credential_is_systemds_business(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace(file, "username: edge", "username: edge, password_credential: mqtt")
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    (said,) = warned(file)
+    assert "cannot be looked at here - its unit must say LoadCredential=mqtt:FILE" in said
+    assert call(["run", str(file)]) == 78
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert "mqtt cannot be read (No such file or directory)" in refused(file, 78)
+    (tmp_path / "mqtt").write_text("hush\n")
+    assert warned(file) == []
 
 
 def test_certificates(file: Path) -> None:
@@ -253,15 +276,59 @@ def test_journal(file: Path) -> None:
     replace(file, "journal.db", "made-at-start/journal.db")
     assert warned(file) == []
     replace(file, "made-at-start/journal.db", str(file.parent))
-    assert f"{file.parent} is a folder - name a file in it, such as {file.parent}/journal.db" in warned(file)[0]
+    assert f"{file.parent} is a folder - name a file in it, such as {file.parent}/journal.db" in refused(file, 78)
     replace(file, f"path: {file.parent}", f"path: {file}/x/journal.db")
-    assert f"there is no folder {file}" in warned(file)[0]
+    assert f"there is no folder {file}" in refused(file, 69)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_journal_that_cannot_be_written(file: Path) -> None:
-    replace(file, "journal.db", "/proc/journal.db")
-    assert "not writable for this user" in warned(file)[0]
+def test_a_journal_that_is_none_or_anothers(file: Path) -> None:
+    journal = file.parent / "journal.db"
+    journal.touch()
+    assert warned(file) == []
+    journal.write_text("no database at all, but long enough to be looked at as one: " + "x" * 100)
+    assert "the file is not an SQLite database" in refused(file, 69)
+    journal.unlink()
+    with contextlib.closing(sqlite3.connect(journal)) as killed_at_its_first_start:
+        killed_at_its_first_start.execute("PRAGMA journal_mode = WAL")
+    assert warned(file) == []
+    with contextlib.closing(sqlite3.connect(journal)) as foreign:
+        foreign.execute("CREATE TABLE photos (x)")
+    assert "this file was not made by edgegw" in refused(file, 69)
+    journal.unlink()
+    with contextlib.closing(open_file(journal, Birth("edge-9", "01"), shipped_migrations(), Witness()).connection):
+        pass
+    said = refused(file, 69)
+    assert f"{journal} belongs to gateway 'edge-9', not to 'edge-1' - set gateway back" in said
+    with contextlib.closing(sqlite3.connect(journal)) as newer:
+        newer.execute("PRAGMA user_version = 99")
+    assert f"{journal} has schema version 99, this edgegw knows up to" in refused(file, 69)
+
+
+MODES_COUNT = [] if os.geteuid() else ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+"""Root without its right to ignore the modes of files."""
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_what_this_user_may_not(file: Path, command: str) -> None:
+    def refusal(code: int) -> str:
+        words = [*MODES_COUNT, sys.executable, "-m", "edgegw", command, str(file)]
+        process = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        assert process.returncode == code, process
+        return process.stdout + process.stderr
+
+    file.parent.chmod(0o555)
+    assert f"{file.parent} is not writable for this user" in refusal(69)
+    file.parent.chmod(0o755)
+    closed = file.parent / "closed"
+    closed.mkdir(mode=0)
+    replace(file, "journal.db", "closed/journal.db")
+    assert f"{closed} is not writable for this user" in refusal(69)
+    replace(file, "closed/journal.db", "journal.db")
+    lock = file.parent / "journal.db.lock"
+    lock.touch(0o400)
+    assert f"{lock} is not writable for this user - it must be for the user that edgegw runs as" in refusal(69)
+    file.chmod(0o200)
+    assert f"{file}: cannot be read (Permission denied) - run edgegw as a user who may read it" in refusal(78)
 
 
 @pytest.mark.parametrize(

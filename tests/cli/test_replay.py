@@ -57,7 +57,9 @@ def test_movements_and_verdicts(config: Path, tmp_path: Path, compressed: bool) 
     assert event["unit"] == "https://id.gs1.org/01/09506000134352/21/123456789"
     assert (event["reason"], event["order_s"], event["load"]) == ("crossed", 2.33, None)
     assert (back["reason"], back["direction"], back["t"]) == ("memory", "in", 1_800_000_020.0)
-    assert [verdict["reason"] for verdict in verdicts] == ["crossed", "memory"]
+    assert [(verdict["reason"], verdict["direction"]) for verdict in verdicts] == [("crossed", "out"), ("memory", "in")]
+    assert verdicts[0]["inside"] == {"reads": 2, "t": 1_800_000_000.5, "peak_rssi_dbm": -60.0}
+    assert verdicts[1]["outside"] is None
 
 
 def test_the_same_reads_give_the_same_output(config: Path, tmp_path: Path) -> None:

@@ -84,7 +84,8 @@ def source_of(scalar: Scalar) -> str:
 
 def bad_values(part: Schema) -> Iterator[str]:
     """Values that this part of the schema refuses, each in another way."""
-    yield "[[x]]"
+    may_be_list = any(branch.get("type") == "array" for branch in branches(part))
+    yield "{no: 1}" if may_be_list else "[[x]]"  # the fault of a list may stand inside
     for branch in branches(part):
         if branch.get("type") in ("integer", "number"):
             yield from ("ten", "1e99", "-99999", "nan", "inf", '""')

@@ -137,6 +137,14 @@ def test_nothing_is_unknown_while_a_name_is_missing(text: str) -> None:
             "readers[dock-1].stop.level: has no effect - level belongs to gpi, which is not given",
         ),
         (
+            READER + DOOR.replace("]}}]", "]}, places: {inside: “hall”}}]"),
+            "f:6:91: doors[door-1].places.inside: the text holds U+201C LEFT DOUBLE QUOTATION MARK - type a plain",
+        ),
+        (
+            READER + DOOR.replace("]}}]", "]}, places: {inside: hall\u00a02}}]"),
+            "doors[door-1].places.inside: the text holds U+00A0 NO-BREAK SPACE - type a plain space instead",
+        ),
+        (
             scanner("listen: '0.0.0.0:4001', baud: 9600") + "stations: [{name: packing}]\n",
             "f:5:69: scanners[pack-1].baud: has no effect - a network scanner has no serial line",
         ),

@@ -40,6 +40,7 @@ def survive(data: bytes) -> None:
     faults = faults_of(data)
     assert time.process_time() - start < 1
     assert all(str(fault).isprintable() for fault in faults)
+    assert all(len(str(fault)) < 2000 for fault in faults)
     last = len(LINE_BREAK.split(data.decode("utf-8", "replace")))
     assert all(0 <= fault.line <= last for fault in faults)
 

@@ -97,10 +97,13 @@ def test_faults_of_a_reader(keys: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
-        ("10.0.0.300", "is not an IP address (found '10.0.0.300') - four numbers from 0 to 255, such as 10.0.0.21"),
+        (
+            "10.0.0.300",
+            "is not an IP address (found '10.0.0.300') - four numbers from 0 to 255 with points between, such as",
+        ),
         ("10.0.0", "is not an IP address"),
         ("10.0.0.21:5084", "must be a host alone (found '10.0.0.21:5084') - write host: 10.0.0.21 and port: 5084"),
-        ("llrp://dock", "must be a host alone (found 'llrp://dock') - without scheme and path"),
+        ("llrp://dock", "must be a host alone (found 'llrp://dock') - write host: dock"),
         ("dock one", "is not a host name (found 'dock one')"),
         ("dóck", "is not a host name"),
         ("-dock", "is not a host name"),
@@ -143,7 +146,7 @@ def test_hosts(host: str) -> None:
         ("port: /x, serials: [{match: '(?P<a>.)', unit: 'a:{b}'}]", "unit uses {b}, which match does not name"),
         ("port: /x, serials: [{match: '(?P<a>.)', unit: 'b/{a}'}]", "is not a URI (found 'b/{a}')"),
         ("port: /x, serials: [{match: '(?P<a>.)', unit: 'a:b'}]", "names no group of match"),
-        ("port: ''", "scanners[pack-1].port: must be the path of a file (found '')"),
+        ("port: ''", "scanners[pack-1].port: must be the full path of a serial port (found '')"),
     ],
 )
 def test_faults_of_a_scanner(keys: str, expected: str) -> None:

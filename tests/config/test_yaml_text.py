@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from edgegw.config import antennas, explain, model, suggest, tree, yaml_text
+from edgegw.config import antennas, explain, lookalikes, model, suggest, tree, yaml_text
 from edgegw.config.tree import plain
 from edgegw.config.yaml_text import MAX_BYTES, decode, read
 from tests.config.support import HEAD, READER, faults_of, told
@@ -24,7 +24,7 @@ def tree_of(text: str) -> Any:
     return plain(reading.root)
 
 
-@pytest.mark.parametrize("module", [antennas, explain, model, suggest, tree, yaml_text])
+@pytest.mark.parametrize("module", [antennas, explain, lookalikes, model, suggest, tree, yaml_text])
 def test_documented_examples(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -71,13 +71,33 @@ SYNTAX = [
     ('a: "C:\\dev"\n', "a backslash in double quotes begins an escape"),
     ("a: [1, 2\nb: 1\n", "1:4: a '[' is never closed"),
     ("a: {b: 1\nc: 1\n", "1:4: a '{' is never closed"),
+    ("a: [\n", "1:4: a '[' is never closed - add the ']'"),
+    ("a: [1, 2,\n", "1:4: a '[' is never closed - add the ']'"),
+    ("a: {b: [\n\n", "1:8: a '[' is never closed - add the ']'"),
     ("a: ]\n", "1:4: a value is missing here"),
     ("a: [1,,2]\n", "1:7: a value is missing here"),
-    ("a:\n  b: 1\n c: 2\n", "3:2: this does not fit the lines above"),
+    (
+        "a:\n  b: 1\n c: 2\n",
+        "3:2: this line begins at column 2, which fits none above - line 2 begins at column 3: indent both alike",
+    ),
+    ("a:\n  - b: 1\n   c: 2\n", "3:4: this line begins at column 4, which fits none above - line 2 begins at column 5"),
     ('a: 1\n"b" c: 2\n', "2:5: this does not fit the lines above"),
-    ("a: 1\n  b: 2\n", "2:4: a ':' does not fit here"),
-    ("a:1\nb: 2\n", "2:2: a ':' does not fit here"),
-    ("a: b: c\n", "1:5: a ':' does not fit here"),
+    ("a: 1\n  b: 2\n", "2:3: this line begins at column 3, which fits none above - line 1 begins at column 1"),
+    ("a:1\nb: 2\n", "1:2: a space is missing after the ':' - write a: 1"),
+    ("a: 1\nb:2\n", "2:2: a space is missing after the ':' - write b: 2"),
+    ("a: b: c\n", "1:5: a second ':' on this line - put what follows 'a:' in quotes, or on a line of its own"),
+    ("a: 1\nb = 2\nc: 3\n", "2:1: this line is no 'key: value' - write b: 2"),
+    ("a:\n  -b: 1\n   c: 2\n", "2:3: a space is missing after the '-' - write - b: 1"),
+    ('a: "1\nb: "2"\n', "1:4: a quote is never closed"),
+    ("a: '1\nb: '2'\n", "1:4: a quote is never closed"),
+    ("a:\u00a01\nb: 2\n", "1:3: an unusual character (U+00A0 NO-BREAK SPACE) - type a plain space instead"),
+    (
+        "a:\n  b: x\n\u00a0\u00a0c: 2\n  d: 3\n",
+        "3:1: an unusual character (U+00A0 NO-BREAK SPACE) - type a plain space",
+    ),
+    ("a： 1\nb: 2\n", "1:2: an unusual character (U+FF1A FULLWIDTH COLON) - type a plain : instead"),
+    ("a:\n  - b: 1\n  – b: 2\n", "3:3: an unusual character (U+2013 EN DASH) - type a plain - instead"),
+    ("a: [\u200b1\nb: 2\n", "1:5: an unusual character (U+200B ZERO WIDTH SPACE) - delete this invisible character"),
     ("a: 1\nb\nc: 2\n", "2:1: this line is no 'key: value'"),
     ("a: 1\n---\nb: 2\n", "2:1: a second document begins"),
     ("a: 1\n...\nb: 2\n", "3:1: something stands between two documents"),
@@ -162,6 +182,7 @@ HOSTILE = {
     "open quote": 'site: "' + "a\n" * (MAX_BYTES // 2 - 10),
     "line breaks": "\u2028" * (MAX_BYTES // 3),
     "colons": ":" * MAX_BYTES,
+    "long value without a colon": "a = " + "b" * (MAX_BYTES - 20) + "\nc: d\n",
     "documents": "---\n" * (MAX_BYTES // 4),
     "deep regular expression": HEAD
     + "scanners: [{name: a, station: b, port: /x, serials: [{match: '"
@@ -176,3 +197,4 @@ def test_hostile_files_are_refused_in_a_second(name: str) -> None:
     faults = faults_of(HOSTILE[name])
     assert time.process_time() - start < 1
     assert 0 < len(faults) <= 201
+    assert all(len(str(fault)) < 2000 for fault in faults)

@@ -57,7 +57,7 @@ def test_watermarks_follow_the_links() -> None:
     marks = Watermarks()
     assert marks.through(["a"], 1000) == 1000 - HOLD_S
     marks.up("a", 1000)
-    assert marks.through(["a"], 1000) == 1000 - HOLD_S
+    assert marks.through(["a"], 1000) == 0
     assert marks.through(["a"], 1000 + SETTLE_S) == 1000 + SETTLE_S
     marks.down("a", 1010)
     assert marks.through(["a"], 1050) == 1010
@@ -74,3 +74,33 @@ def test_a_backlog_holds_the_watermark_at_its_own_time() -> None:
     marks.late("a", 70.0, 101.0)
     assert marks.through(["a", "b"], 101.5) == 70.0
     assert marks.through(["a", "b"], 102.0) == 102.0
+
+
+def test_an_hour_of_backlog_is_waited_for_but_not_for_ever() -> None:
+    """Silence may not part what a reader saw while the network was away for longer than HOLD_S."""
+    marks = Watermarks()
+    marks.up("a", 0.0)
+    marks.down("a", 10.0)
+    marks.up("a", 3600.0)
+    now = 3600.0
+    while now < 3600.0 + HOLD_S:
+        marks.late("a", now - 3500.0, now)
+        assert marks.through(["a"], now) == now - 3500.0
+        now += SETTLE_S / 2
+    marks.late("a", now - 3500.0, now)
+    assert marks.through(["a"], now + 0.5) == now + 0.5 - HOLD_S
+
+
+def test_what_came_while_nobody_listened_is_still_to_be_heard() -> None:
+    marks = Watermarks()
+    marks.up("settled", 0.0)
+    marks.up("backlog", 0.0)
+    marks.late("backlog", 5.0, 99.5)
+    marks.deaf(100.0, 150.0)
+    assert marks.through(["settled"], 150.5) == 100.0
+    assert marks.through(["backlog"], 150.5) == 5.0
+    marks.deaf(100.0, 150.8)
+    assert marks.through(["settled"], 151.5) == 100.0
+    marks.down("settled", 151.6)
+    assert marks.through(["settled"], 151.6) == 100.0
+    assert marks.through(["backlog"], 151.8) == 151.8

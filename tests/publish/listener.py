@@ -22,6 +22,7 @@ class Listener:
 
     def __init__(self, port: int, topic: str = "#") -> None:
         self.heard: list[Heard] = []
+        self.content_types: dict[str, set[str]] = {}  # by topic
         self._port = port
         self._topic = topic
         self._loop = asyncio.get_running_loop()
@@ -37,13 +38,15 @@ class Listener:
 
     def _hear(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         heard = Heard(message.topic, bytes(message.payload), message.retain)
-        self._in_loop(lambda: self._note(heard))
+        content_type = getattr(message.properties, "ContentType", "")
+        self._in_loop(lambda: self._note(heard, content_type))
 
     def _in_loop(self, call: Callable[[], None]) -> None:
         self._loop.call_soon_threadsafe(call)
 
-    def _note(self, heard: Heard) -> None:
+    def _note(self, heard: Heard, content_type: str) -> None:
         self.heard.append(heard)
+        self.content_types.setdefault(heard.topic, set()).add(content_type)
         self._news.set()
 
     async def until(self, enough: Callable[[list[Heard]], bool], timeout_s: float = 10.0) -> list[Heard]:
@@ -53,6 +56,9 @@ class Listener:
                 self._news.clear()
                 await self._news.wait()
         return self.heard
+
+    def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
+        self._client.publish(topic, payload, qos=1, retain=retain)
 
     @property
     def payloads(self) -> list[bytes]:

@@ -48,7 +48,8 @@ class Peer:
             raise asyncio.IncompleteReadError(b"", None)  # DISCONNECT: the end
         topic_length = int.from_bytes(body[:2], "big")
         start = 2 + topic_length
-        return int.from_bytes(body[start : start + 2], "big"), body[start + 3 :]
+        properties = body[start + 2]  # bytes of them
+        return int.from_bytes(body[start : start + 2], "big"), body[start + 3 + properties :]
 
     def send(self, data: bytes) -> None:
         self.writer.write(data)

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from edgegw.clock import Clock
 from edgegw.core.counters import Counters
 from edgegw.core.model import Scan
+from edgegw.core.scan import ScanSettings
+from edgegw.sources.intake import Intake
 from edgegw.supervise import SCANNER, Link, LinkState, Status, keep
 
 PATIENCE_S = 5.0
@@ -24,6 +26,9 @@ class Desk:
         self.now = Clock().now
         self.open = asyncio.Event()
         self.open.set()
+
+    def intake(self, framing: ScanSettings) -> Intake:
+        return Intake(framing, self.sink, self.room, self.now, self.counters)
 
     def sink(self, scan: Scan) -> None:
         self.scans.put_nowait(scan)

@@ -54,6 +54,8 @@ class Dock:
         self.states.append(state)
         self._news.set()
 
+    def event(self, reader: str, event: ReaderEvent, t: float) -> None: ...
+
     async def room(self) -> None:
         return
 
@@ -207,6 +209,30 @@ async def test_silence_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "no answer to GET_READER_CONFIG" in dock.last_reason
 
 
+@pytest.mark.parametrize("noise", [b"\xff", bytes(100), b"\x04\x3d\x00\x0f"], ids=["a drip", "zeros", "headers"])
+async def test_noise_keeps_no_link_up(noise: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgegw.core.llrp.session.ANSWER_S", 0.5)
+    async with SimReader(name="dock-1") as reader, kept(reader.port, keepalive_s=0.4) as dock:
+        await dock.until(lambda: "up" in dock.statuses)
+        reader.faults.silence = True
+        async with asyncio.timeout(5):
+            while "down" not in dock.statuses:
+                reader.inject(noise)
+                await asyncio.sleep(0.05)
+        assert "no answer to GET_READER_CONFIG" in dock.last_reason
+        assert "cannot be decoded" in dock.last_reason
+
+
+async def test_what_came_while_we_stood_still_was_in_time() -> None:
+    """An answer waits in the socket and its deadline has passed when the program goes on."""
+    dock, stream = Dock(), asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.05, stream.feed_data, b"the answer")
+    loop.call_soon(time.sleep, 0.2)
+    assert await link(dock, 0)._hear(stream, time.time() + 0.1) == b"the answer"
+    assert await link(dock, 0)._hear(stream, time.time() + 0.1) is None
+
+
 async def test_no_keepalive_is_no_death() -> None:
     async with SimReader(name="dock-1", faults=Faults(no_keepalive=True)) as reader:
         async with kept(reader.port, keepalive_s=0.3) as dock:
@@ -311,6 +337,42 @@ async def test_a_thousand_reads_a_second_all_arrive() -> None:
             assert batch >= 0
         await dock.until(lambda: len(dock.reads) == 1000)
         assert dock.counters.get("dock-1", "reads") == 1000
+
+
+async def test_reads_of_a_link_that_ends_are_taken_first() -> None:
+    """A report, the goodbye right behind it, and nobody who waits in between."""
+    async with SimReader(name="dock-1") as reader, kept(reader.port) as dock:
+        await reader.wait_reading()
+        report = HEADER.pack(1 << 10 | 61, 27, 0) + b"\x00\xf0\x00\x11\x8d" + bytes.fromhex(TAG)
+        reader.inject(report * 300 + GOODBYE_EVENT)
+        await dock.until(lambda: "down" in dock.statuses)
+        assert "closed the connection by itself" in dock.last_reason
+        assert len(dock.reads) == 300
+
+
+async def test_a_talkative_reader_leaves_others_their_turn() -> None:
+    """A megabyte of tags in one report: whoever takes them is not called for all of them at once."""
+    turns: list[int] = []
+
+    class Counting(Dock):
+        def tags(self, reads: list[TagRead]) -> None:
+            turns.append(len(reads))
+            super().tags(reads)
+
+    dock = Counting()
+    passed = 0
+    async with SimReader(name="dock-1") as reader:
+        task = asyncio.create_task(keep(link(dock, reader.port), QUICK, dock.state))
+        await reader.wait_reading()
+        body = (b"\x00\xf0\x00\x11\x8d" + bytes.fromhex(TAG)) * 60_000
+        reader.inject(HEADER.pack(1 << 10 | 61, 10 + len(body), 0) + body)
+        while len(dock.reads) < 60_000:
+            await asyncio.sleep(0)
+            passed += bool(dock.reads)
+        task.cancel()
+        await asyncio.wait([task])
+    assert max(turns) <= 128
+    assert passed > 400
 
 
 @asynccontextmanager

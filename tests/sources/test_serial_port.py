@@ -35,14 +35,7 @@ def scanner() -> Iterator[PtyScanner]:
 def link_to(place: PtyScanner | SerialSettings | str, desk: Desk, framing: ScanSettings | None = None) -> SerialScanner:
     if not isinstance(place, SerialSettings):
         place = SerialSettings(path=place.port if isinstance(place, PtyScanner) else place)
-    return SerialScanner(
-        place,
-        framing or ScanSettings("pack-1"),
-        sink=desk.sink,
-        room=desk.room,
-        now=desk.now,
-        counters=desk.counters,
-    )
+    return SerialScanner(place, desk.intake(framing or ScanSettings("pack-1")))
 
 
 async def reason_of(link: SerialScanner) -> LinkDown:

@@ -45,7 +45,9 @@ REQUESTS = [
     (llrp.GetSupportedVersion(), message(46)),
     (llrp.SetProtocolVersion(2), message(47, b"\x02")),
     (llrp.GetReaderCapabilities(), message(1, b"\0")),
-    (llrp.GetReaderConfig(), message(2, b"\x01", u16(0), u16(0), u16(0))),
+    (llrp.GetReaderConfig(), message(2, u16(0), b"\x01", u16(0), u16(0))),
+    (llrp.GetReaderConfig("antennas"), message(2, u16(0), b"\x02", u16(0), u16(0))),
+    (llrp.GetReaderConfig("inputs"), message(2, u16(0), b"\x09", u16(0), u16(0))),
     (llrp.EnableImpinjExtensions(), message(1023, u32(25882), b"\x15", u32(0))),
     (llrp.DeleteAccessSpec(0), message(41, u32(0))),
     (llrp.RoSpecCommand("DELETE_ROSPEC", 0), message(21, u32(0))),
@@ -266,6 +268,22 @@ def test_deep_nesting_is_refused_not_crashed() -> None:
 )
 def test_the_status_of_an_odd_answer_is_read(body: bytes, expected: llrp.Status) -> None:
     assert CODEC.decode(frame(30, body)) == llrp.Response("ADD_ROSPEC_RESPONSE", 9, expected)
+
+
+def test_the_ports_of_a_real_reader() -> None:
+    """An R420 with one antenna plugged in and nothing on its inputs."""
+    answer = CODEC.decode(frame(12, (REAL / "GetReaderConfigResponse-000.bytes").read_bytes()))
+    assert isinstance(answer, llrp.ConfigAnswer)
+    assert answer.status.ok
+    assert answer.antennas == {1: True, 2: False, 3: False, 4: False}
+    assert set(answer.inputs) <= {1, 2, 3, 4}
+
+
+def test_inputs_that_the_reader_does_not_know_are_left_out() -> None:
+    states = [tlv(225, u16(port), b"\x80", bytes([state])) for port, state in ((1, 0), (2, 1), (3, 2))]
+    answer = CODEC.decode(frame(12, status(0) + b"".join(states)))
+    assert isinstance(answer, llrp.ConfigAnswer)
+    assert answer.inputs == {1: False, 2: True}
 
 
 def test_undecodable_capabilities_are_none() -> None:

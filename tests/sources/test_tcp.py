@@ -43,25 +43,11 @@ def scanner() -> Iterator[TcpScannerServer]:
 
 
 def connecting(address: Address, desk: Desk) -> ConnectingScanner:
-    return ConnectingScanner(
-        address,
-        ScanSettings("gate-1"),
-        sink=desk.sink,
-        room=desk.room,
-        now=desk.now,
-        counters=desk.counters,
-    )
+    return ConnectingScanner(address, desk.intake(ScanSettings("gate-1")))
 
 
 def listening(address: Address, desk: Desk) -> ListeningScanner:
-    return ListeningScanner(
-        address,
-        ScanSettings("gate-1"),
-        sink=desk.sink,
-        room=desk.room,
-        now=desk.now,
-        counters=desk.counters,
-    )
+    return ListeningScanner(address, desk.intake(ScanSettings("gate-1")))
 
 
 async def reason_of(link: ConnectingScanner | ListeningScanner) -> LinkDown:

@@ -18,6 +18,7 @@ from edgegw.core.counters import Counters
 from edgegw.errors import StoreFailed
 from edgegw.store import journal as journal_module
 from edgegw.store.journal import ROOM_GROUPS, Journal
+from edgegw.store.space import Ballast
 from tests.store.support import add, opened, pending_seqs, writing
 
 
@@ -29,6 +30,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "RETRY_S", 0.05)
+    monkeypatch.setattr(journal_module, "LOOK_S", 0.1)
 
 
 @contextlib.contextmanager
@@ -99,19 +101,134 @@ def small_disk(mount: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", str(mount)], check=True)
 
 
-async def test_no_space_left_on_device(tmp_path: Path) -> None:
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    mount = tmp_path / "small"
+    mount.mkdir()
+    with small_disk(mount, "24m"):
+        yield mount
+
+
+def fill(disk: Path) -> Path:
+    """Leave no room on the disk. The file to remove when it shall be over."""
+    file = disk / "photos"
+    with file.open("wb", buffering=0) as photos, contextlib.suppress(OSError):
+        while photos.write(bytes(4096)):
+            pass
+    return file
+
+
+async def commit(journal: Journal, count: int, size: int = 1000) -> None:
+    for _ in range(count):
+        add(journal, "x" * size)
+    await journal.flush()
+
+
+async def until_stuck(journal: Journal) -> None:
+    """Fill until neither ballast nor history helps any more."""
+    async with asyncio.timeout(20):
+        while True:
+            last_seq = journal.last_seq
+            for _ in range(100):
+                add(journal, "x" * 1000)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(journal.room(), 0.5)
+            if journal.failing and journal.last_seq == last_seq:
+                return
+
+
+async def test_a_full_disk_costs_history_first(disk: Path) -> None:
+    path, counters = disk / "journal.db", Counters()
+    async with opened(path, counters=counters, commit_ms=1, commit_rows=100) as journal, writing(journal):
+        await journal._space.look()
+        for _ in range(50):
+            await commit(journal, 100)
+        for row in await journal.pending(0, 5000):
+            journal.mark_published(row.seq)
+        await journal.flush()
+        assert Path(f"{path}.ballast").exists()
+        fill(disk)
+        for _ in range(60):
+            for _ in range(100):
+                add(journal, "x" * 1000)
+            await asyncio.wait_for(journal.room(), 10)
+        await until_written(journal)
+        assert counters.get("journal", "failed_commits") > 0
+        assert counters.get("journal", "events_forgotten") > 1000
+        assert not Path(f"{path}.ballast").exists()
+        assert "the disk is full" in journal.troubles()["disk"]
+        assert await pending_seqs(journal) == list(range(5001, 11_001))
+        assert await journal._connection.read("PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_a_full_disk_lets_the_backlog_drain_in_bounded_memory(disk: Path) -> None:
+    path = disk / "journal.db"
+    async with opened(path, commit_ms=1, commit_rows=100) as journal, writing(journal):
+        await journal._space.look()
+        for _ in range(30):
+            await commit(journal, 100)
+        room = fill(disk)
+        await until_stuck(journal)
+        assert "the disk is full" in (journal.failing or "")
+        delivered = 0
+        for _ in range(5):
+            for row in await journal.pending(delivered, 20):
+                journal.mark_published(row.seq)
+                delivered = row.seq
+            async with asyncio.timeout(10):
+                while journal._open.published or journal._writing.published:
+                    await asyncio.sleep(0.02)  # on disk, though nothing else may be
+        assert delivered == 100
+        room.unlink()
+        await until_written(journal)
+        accepted = journal.last_seq
+        assert await pending_seqs(journal) == list(range(101, accepted + 1))
+        async with asyncio.timeout(10):
+            while not Path(f"{path}.ballast").exists():
+                await asyncio.sleep(0.05)
+        assert journal.troubles() == {}
+    async with opened(path) as journal:
+        assert await pending_seqs(journal) == list(range(101, accepted + 1))
+        assert await journal._connection.read("PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_a_full_disk_with_nothing_to_forget_is_waited_for(disk: Path) -> None:
+    path, counters = disk / "journal.db", Counters()
+    async with opened(path, counters=counters, commit_ms=1, commit_rows=100) as journal, writing(journal):
+        room = fill(disk)
+        await until_stuck(journal)
+        while len(journal._open) + len(journal._writing) < ROOM_GROUPS * 100:
+            add(journal)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(journal.room(), 0.2)
+        assert counters.get("journal", "held_back") > 0
+        room.unlink()
+        await until_written(journal)
+        events = add(journal)
+    await expect_whole(path, events)
+
+
+async def test_a_gateway_starts_on_a_full_disk(disk: Path) -> None:
+    path = disk / "journal.db"
+    async with opened(path) as journal:
+        await journal._space.look()
+        await commit(journal, 100)
+        epoch = journal.epoch
+    fill(disk)
+    async with opened(path, commit_ms=1) as journal, writing(journal):
+        assert (journal.epoch, await pending_seqs(journal)) == (epoch, list(range(1, 101)))
+        add(journal)
+        await asyncio.wait_for(journal.wait_committed(100), 5)
+
+
+def test_a_disk_that_is_nearly_full_has_no_ballast(tmp_path: Path) -> None:
     mount = tmp_path / "small"
     mount.mkdir()
     with small_disk(mount, "4m"):
-        ballast = mount / "ballast"
-        ballast.write_bytes(bytes(2_000_000))
-        path = mount / "journal.db"
-        async with opened(path, commit_ms=1, commit_rows=100) as journal, writing(journal):
-            assert "the disk is full" in await until_failing(journal)
-            ballast.unlink()
-            await until_written(journal)
-            events = add(journal)
-        await expect_whole(path, events)
+        ballast = Ballast(mount / "journal.db")
+        ballast.take()
+        assert list(mount.iterdir()) == []
+        assert not ballast.drop()
 
 
 async def test_a_lock_held_by_another_program_is_named_and_waited_for(
@@ -181,3 +298,8 @@ async def test_reading_a_damaged_file_says_so(path: Path) -> None:
             file.write(os.urandom(1500 * 1024))
         with pytest.raises(StoreFailed, match="damaged"):
             await pending_seqs(journal)
+        with pytest.raises(StoreFailed, match="set aside, at the next start"):
+            await journal.run()  # the program ends, and its next start looks at the whole file
+    async with opened(path) as journal:
+        assert "stands aside" in journal.troubles()["damaged"]
+        assert await pending_seqs(journal) == []

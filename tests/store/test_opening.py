@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from edgegw.errors import StoreFailed
+from edgegw.store import damage
+from edgegw.store.damage import ASIDE_MAX
+from edgegw.store.journal import Parked, Row
 from edgegw.store.migrate import shipped_migrations
-from tests.store.support import add, opened, pending_seqs
+from tests.store.support import GATEWAY, add, opened, pending_seqs
 
 
 @pytest.fixture
@@ -112,18 +115,55 @@ async def test_an_empty_file_becomes_a_journal(path: Path) -> None:
         assert add(journal) == 1
 
 
-async def test_a_damaged_file_is_refused_and_left_alone(path: Path) -> None:
+async def expect_set_aside(path: Path, damaged: bytes) -> None:
+    async with opened(path) as journal:
+        (aside,) = (file for file in path.parent.glob("*.damaged-*") if file.read_bytes() == damaged)
+        assert str(aside) in journal.troubles()["damaged"]
+        assert add(journal) == 1
+
+
+@pytest.mark.parametrize("offset", [20 * 1024, 50, 100])  # a page of events, the header, the first page
+async def test_a_damaged_file_is_set_aside_as_it_is(path: Path, offset: int) -> None:
     async with opened(path) as journal:
         for _ in range(200):
             add(journal, "x" * 500)
-    overwrite(path, 20 * 1024, b"\xff" * 16)
-    with refused(path, "damaged", "move it away"):
+    overwrite(path, offset, b"\xff" * 500)
+    await expect_set_aside(path, path.read_bytes())
+
+
+async def test_a_file_whose_header_is_gone_is_known_by_its_witness(path: Path) -> None:
+    async with opened(path) as journal:
+        add(journal)
+    overwrite(path, 0, b"\0" * 4096)
+    await expect_set_aside(path, path.read_bytes())
+
+
+async def test_a_dying_disk_is_not_filled_with_damaged_journals(path: Path) -> None:
+    for _ in range(ASIDE_MAX):
+        async with opened(path) as journal:
+            add(journal)
+        overwrite(path, 100, b"\xff" * 500)
+    async with opened(path):
+        pass
+    overwrite(path, 100, b"\xff" * 500)
+    with refused(path, "damaged", "replace the disk"):
         async with opened(path):
+            pass
+    assert len(list(path.parent.glob("*.damaged-*[0-9]"))) == ASIDE_MAX
+
+
+async def test_another_gateways_damaged_journal_is_not_ours_to_set_aside(path: Path) -> None:
+    async with opened(path, gateway="dock-a") as journal:
+        for _ in range(200):
+            add(journal, "x" * 500)
+    overwrite(path, 50 * 1024, b"\xff" * 500)
+    with refused(path, "'dock-a'"):
+        async with opened(path, gateway="dock-b"):
             pass
 
 
 async def test_the_events_of_a_huge_file_are_not_read_at_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgegw.store.opening.CHECK_WHOLE_BYTES", 50_000)
+    monkeypatch.setattr(damage, "CHECK_WHOLE_BYTES", 50_000)
     async with opened(path) as journal:
         for _ in range(200):
             add(journal, "x" * 500)
@@ -133,44 +173,73 @@ async def test_the_events_of_a_huge_file_are_not_read_at_start(path: Path, monke
     root_page = one(path, "SELECT rootpage FROM sqlite_schema WHERE name = 'state'")
     assert isinstance(root_page, int)
     overwrite(path, (root_page - 1) * 1024, b"\xff" * 1024)
-    with refused(path, "damaged"):
-        async with opened(path):
-            pass
+    await expect_set_aside(path, path.read_bytes())
+
+
+async def test_the_events_of_a_huge_file_are_read_at_start_when_reading_them_has_failed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(damage, "CHECK_WHOLE_BYTES", 50_000)
+    async with opened(path) as journal:
+        for _ in range(200):
+            add(journal, "x" * 500)
+    overwrite(path, 20 * 1024, b"\xff" * 50 * 1024)
+    async with opened(path) as journal:
+        with pytest.raises(StoreFailed, match="damaged"):
+            await pending_seqs(journal)
+    await expect_set_aside(path, path.read_bytes())
 
 
 async def test_an_older_schema_is_upgraded_and_keeps_its_events(path: Path) -> None:
-    first = shipped_migrations()[0]
+    shipped = shipped_migrations()
     second = "ALTER TABLE event ADD COLUMN kind TEXT NOT NULL DEFAULT 'movement';"
     third = "CREATE TABLE note (text TEXT); INSERT INTO note SELECT kind FROM event;"
-    async with opened(path, migrations=[first]) as journal:
+    async with opened(path, migrations=shipped) as journal:
         add(journal)
         epoch = journal.epoch
-    async with opened(path, migrations=[first, second, third]) as journal:
+    async with opened(path, migrations=[*shipped, second, third]) as journal:
         assert (journal.epoch, await pending_seqs(journal), add(journal)) == (epoch, [1], 2)
-    assert one(path, "PRAGMA user_version") == 3
+    assert one(path, "PRAGMA user_version") == len(shipped) + 2
     assert one(path, "SELECT group_concat(text) FROM note") == "movement"
 
 
+async def test_the_first_schema_ever_is_upgraded(path: Path) -> None:
+    sql(path, f"{shipped_migrations()[0]}; PRAGMA user_version = 1;")
+    sql(
+        path,
+        f"""
+        INSERT INTO meta VALUES ('{GATEWAY}', '01JD0000000000000000000000', 3);
+        INSERT INTO event VALUES (1, 0, 'a', x'01'), (2, 0, 'b', x'02'), (3, 0, 'c', x'03');
+        INSERT INTO outbox VALUES (3);
+        INSERT INTO parked VALUES (2, 5, 'denied');
+        """,
+    )
+    async with opened(path) as journal:
+        assert await journal.pending(0, 10) == [Row(3, "c", b"\3")]
+        assert await journal.parked(0, 10) == [Parked(2, 5.0, "denied", "b", b"\2")]
+        assert (journal.epoch, add(journal)) == ("01JD0000000000000000000000", 4)
+
+
 async def test_a_newer_schema_is_refused_naming_both_versions(path: Path) -> None:
-    first = shipped_migrations()[0]
-    async with opened(path, migrations=[first, "CREATE TABLE future (x)", "CREATE TABLE farther (x)"]):
+    shipped = shipped_migrations()
+    async with opened(path, migrations=[*shipped, "CREATE TABLE future (x)", "CREATE TABLE farther (x)"]):
         pass
-    with refused(path, "schema version 3", "up to 1", "install"):
-        async with opened(path, migrations=[first]):
+    with refused(path, f"schema version {len(shipped) + 2}", f"up to {len(shipped)}", "install"):
+        async with opened(path, migrations=shipped):
             pass
 
 
 async def test_a_step_that_fails_has_not_happened(path: Path) -> None:
-    first = shipped_migrations()[0]
-    async with opened(path, migrations=[first]) as journal:
+    shipped = shipped_migrations()
+    async with opened(path, migrations=shipped) as journal:
         add(journal)
     broken = "CREATE TABLE half (x); INSERT INTO nowhere VALUES (1);"
     with pytest.raises(StoreFailed, match="nowhere"):
-        async with opened(path, migrations=[first, "CREATE TABLE whole (x);", broken]):
+        async with opened(path, migrations=[*shipped, "CREATE TABLE whole (x);", broken]):
             pass
-    assert one(path, "PRAGMA user_version") == 2
+    assert one(path, "PRAGMA user_version") == len(shipped) + 1
     assert one(path, "SELECT group_concat(name) FROM sqlite_schema WHERE name IN ('half', 'whole')") == "whole"
-    async with opened(path, migrations=[first, "CREATE TABLE whole (x);"]) as journal:
+    async with opened(path, migrations=[*shipped, "CREATE TABLE whole (x);"]) as journal:
         assert await pending_seqs(journal) == [1]
 
 

@@ -12,17 +12,22 @@ import pytest
 from simulators.dock_door import DockDoor, Gateway, acts, load_scenario, movement
 from simulators.dock_door.script import expected
 from simulators.subscriber import Event, Subscriber
+from tests.contract.published import check_message
 from tests.mosquitto import Mosquitto
 
 FINISHED_S = 10.0
 SCENARIO = load_scenario("demo")
+DELIVERY = "delivery: {format: [cloudevents, epcis], loads: true, batch: 20}\n"
+"""Everything that a gateway can say."""
 
 
 class Played(NamedTuple):
     """One round, and all that a central system heard of it."""
 
+    messages: list[tuple[str, bytes]]
     events: list[Event]
     movements: list[Event]
+    epcis: list[Event]
     topics: set[str]
     last_status: Event
     reads_reported: dict[str, int]
@@ -42,7 +47,9 @@ async def _play(folder: Path) -> Played:
         DockDoor(SCENARIO) as dock,
     ):
         gateway = Gateway(folder)
-        gateway.config.write_text(dock.gateway_yaml((broker.host, broker.port), gateway.journal))
+        gateway.config.write_text(dock.gateway_yaml((broker.host, broker.port), gateway.journal) + DELIVERY)
+        messages: list[tuple[str, bytes]] = []
+        subscriber.on_message = lambda topic, payload: messages.append((topic, payload))
         async with gateway:
             await subscriber.until_up(dock.links)
             began = datetime.now(UTC)
@@ -53,8 +60,10 @@ async def _play(folder: Path) -> Played:
         reported = {name: reader.reads_reported for name, reader in dock.readers.items()}
         assert {name: reader.rospecs for name, reader in dock.readers.items()} == {name: {} for name in dock.readers}
         return Played(
+            messages,
             subscriber.events,
             subscriber.movements,
+            subscriber.epcis,
             subscriber.topics,
             subscriber.status,
             reported,
@@ -109,6 +118,31 @@ def test_the_envelope_is_a_cloud_event(played: Played) -> None:
         assert event["type"] == "edgegw.movement.v1"
         assert event["subject"] == event["data"]["unit"]
         assert event["time"] == event["data"]["time"]
+
+
+def test_everything_that_is_said_keeps_the_contract(played: Played) -> None:
+    for topic, payload in played.messages:
+        check_message(topic, payload)
+    base = "edgegw/v1/demo/dock-edge-1"
+    said = {"status", "reader/dock-1", "loc/door-1", "loc/packing", "evt/passage", "epcis/ObjectEvent"}
+    assert {f"{base}/{topic}" for topic in said} <= played.topics
+
+
+def test_both_forms_of_an_event_are_one_event(played: Played) -> None:
+    ids = {event["edgegw:id"]: event for event in played.epcis if event["type"] == "ObjectEvent"}
+    assert ids.keys() == {event["id"] for event in played.movements + _of_type(played, "observation")}
+    for event in played.movements:
+        assert ids[event["id"]]["epcList"] == [event["data"]["unit"]]
+        assert ids[event["id"]]["eventTime"] == event["time"]
+    ways = {ids[event["id"]].get("bizStep") for event in played.movements if event["data"]["direction"]}
+    assert ways == {"departing", "arriving"}
+
+
+def test_the_pallet_is_told_with_what_is_on_it(played: Played) -> None:
+    (load,) = (event for event in played.epcis if event["type"] == "AggregationEvent")
+    assert load["parentID"].endswith(SCENARIO.units["pallet"])
+    cases = {SCENARIO.units[name] for name in ("case-1", "case-2", "case-3")}
+    assert {epc.removeprefix("https://id.gs1.org/") for epc in load["childEPCs"]} >= cases
 
 
 def test_wrong_reader_clocks_do_not_show(played: Played) -> None:

@@ -1,27 +1,30 @@
 """The `edgegw` command. Each command's module is imported only when it is called, so that help is quick.
 
 Exit codes (sysexits.h): 0 done, 64 wrong use of the command line, 69 something outside is unavailable (a
-gateway, a journal), 78 the configuration must be edited.
+gateway, a journal), 70 a bug in edgegw, 78 the configuration must be edited; 130 Ctrl-C.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
-from typing import NoReturn
 
 import click
 
 from edgegw import __version__
 from edgegw.errors import ConfigError, EdgegwError
 
-OK, USAGE, UNAVAILABLE, CONFIG = 0, 64, 69, 78
+OK, USAGE, UNAVAILABLE, BUG, CONFIG, INTERRUPTED = 0, 64, 69, 70, 78, 130
 
 COMMANDS = {
     "run": "Run the gateway.",
     "check": "Check a configuration file and say what it means.",
     "status": "Show how the running gateway feels.",
+    "why": "Explain why something was a movement, or none.",
+    "record": "Record what the readers see, for tune.",
+    "tune": "Commission a door on a recording.",
     "decode": "Explain which unit an EPC or a scan is.",
+    "parked": "Events that the broker would not take: list, retry, drop.",
+    "resend": "Send events again.",
     "replay": "Run recorded reads through the pipeline.",
     "demo": "Show the main job on a simulated dock.",
 }
@@ -53,15 +56,10 @@ def edgegw() -> None:
     \b
     First steps:
       edgegw demo --seconds 20             see it work on a simulated dock
-      edgegw check /etc/edgegw/edgegw.yaml  is the configuration right, what does it mean
-      edgegw run -c /etc/edgegw/edgegw.yaml run the gateway
-      edgegw status -c /etc/edgegw/edgegw.yaml
+      edgegw check /etc/edgegw/edgegw.yaml   is the configuration right, what does it mean
+      edgegw run /etc/edgegw/edgegw.yaml     run the gateway
+      edgegw status /etc/edgegw/edgegw.yaml  how does it feel
     """
-
-
-def main() -> NoReturn:
-    """Entry point: errors become exit codes."""
-    sys.exit(call(sys.argv[1:]))
 
 
 def call(arguments: list[str]) -> int:
@@ -78,11 +76,17 @@ def call(arguments: list[str]) -> int:
         return UNAVAILABLE
     except click.Abort:
         click.echo("interrupted", err=True)
-        return UNAVAILABLE
+        return INTERRUPTED
     except ConfigError as error:
-        click.echo(str(error), err=True)
+        click.echo(_told(error), err=True)
         return CONFIG
     except EdgegwError as error:
         click.echo(f"edgegw: {error}", err=True)
         return UNAVAILABLE
     return result if isinstance(result, int) else OK
+
+
+def _told(error: ConfigError) -> str:
+    from edgegw.cli.faults import tell  # loaded by now, as the command has read a configuration
+
+    return "\n".join(tell(error.faults))

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
-from edgegw.cli import CONFIG
-from edgegw.config import surroundings
-from edgegw.config.load import Loaded, as_faults, load_with_warnings, printable, read_source
+from edgegw.cli import CONFIG, OK, UNAVAILABLE
+from edgegw.cli.config_file import config_file
+from edgegw.cli.faults import tell
+from edgegw.cli.preflight import Report, examine
 from edgegw.config.model import Config, Door, Reader, Scanner, Station
-from edgegw.config.syntax import LINE_BREAK
 from edgegw.core.event import TYPES, Origin
-from edgegw.errors import ConfigError, Fault
-
-LONGEST_LINE = 110
-
-
-class Report(NamedTuple):
-    """What is said about a file. `loaded` is None when it has faults."""
-
-    file: Path
-    faults: tuple[Fault, ...]
-    warnings: tuple[Fault, ...]
-    note: str
-    loaded: Loaded | None
+from edgegw.errors import Fault
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("-c", "--config", "named", type=click.Path(path_type=Path), help="The same as FILE.")
+@config_file
 @click.option(
     "--format",
     "form",
@@ -43,80 +29,44 @@ class Report(NamedTuple):
 @click.option("--deny-warnings", is_flag=True, help="Exit 78 for warnings, too.")
 @click.option("--file-only", is_flag=True, help="Do not look at this machine (files, ports, folders).")
 @click.pass_context
-def check(
-    ctx: click.Context, file: Path | None, named: Path | None, form: str, deny_warnings: bool, file_only: bool
-) -> None:
+def check(ctx: click.Context, path: Path, form: str, deny_warnings: bool, file_only: bool) -> None:
     """Check the configuration FILE without starting anything.
 
     Every fault is shown at once, each with its line and what to do about it. A good file is told back as a
     description of the dock, with the topics on which its events will appear.
 
     \b
-    Exit codes: 0 the gateway would start; 78 the file must be edited first.
+    Exit codes: 0 the gateway would start; 78 the file must be edited first; 69 this machine must be mended first.
     \b
     Examples:
       edgegw check config/minimal.yaml
       edgegw check --deny-warnings --file-only --format github site.yaml
     """
-    path = file or named
-    if path is None or (file and named):
-        raise click.UsageError("name one configuration file, such as: edgegw check /etc/edgegw/edgegw.yaml")
     report = examine(path, file_only=file_only)
     click.echo(_FORMS[form](report))
-    if report.faults or (deny_warnings and report.warnings):
-        ctx.exit(CONFIG)
-
-
-def examine(file: Path, *, file_only: bool = False) -> Report:
-    """Look at the file and, unless told not to, at what it names on this machine."""
-    try:
-        loaded = load_with_warnings(file)
-    except ConfigError as error:
-        return Report(file, error.faults, (), "", None)
-    if file_only:
-        return Report(file, (), loaded.warnings, "", loaded)
-    around = as_faults(surroundings.warnings(loaded.config, loaded.root), str(file))
-    warnings = sorted(loaded.warnings + around, key=lambda warning: (warning.line, warning.col))
-    return Report(file, (), tuple(warnings), surroundings.sqlite_note(), loaded)
+    ctx.exit(report.code or (CONFIG if deny_warnings and report.warnings else OK))
 
 
 def _as_text(report: Report) -> str:
-    lines = _source_lines(report.file)
-    out = [line for fault in report.faults for line in (str(fault), *_excerpt(lines, fault))]
-    if report.loaded:
+    out = list(tell(report.faults))
+    if report.loaded and not report.faults:
         out += describe(report.loaded.config)
     for warning in report.warnings:
-        out += ["", f"warning: {warning}", *_excerpt(lines, warning)]
-    if report.note:
-        out += ["", f"note: {report.note}"]
+        out += ["", *tell([warning], "warning: ")]
+    for note in report.notes:
+        out += ["", f"note: {note}"]
     return "\n".join([*out, "", _verdict(report)])
 
 
 def _verdict(report: Report) -> str:
     if report.faults:
-        return f"{_count(len(report.faults), 'fault')}: edgegw would not start with this file."
+        where = "on this machine" if report.code == UNAVAILABLE else "with this file"
+        return f"{_count(len(report.faults), 'fault')}: edgegw would not start {where}."
     return f"{report.file} is good: no faults, {_count(len(report.warnings), 'warning')}."
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
-
-
-def _source_lines(file: Path) -> list[str]:
-    try:
-        return LINE_BREAK.split(read_source(file).decode("utf-8-sig", "replace"))
-    except ConfigError:
-        return []
-
-
-def _excerpt(lines: list[str], fault: Fault) -> Iterator[str]:
-    """The line of a fault with a caret under its column."""
-    if not 0 < fault.line <= len(lines):
-        return
-    start = max(0, fault.col - LONGEST_LINE + 20)
-    shown = printable(lines[fault.line - 1].replace("\t", " "))[start : start + LONGEST_LINE]
-    yield f"{fault.line:6} | {shown}"
-    yield f"       | {' ' * (fault.col - 1 - start)}^"
 
 
 def _as_json(report: Report) -> str:
@@ -126,7 +76,7 @@ def _as_json(report: Report) -> str:
         "good": not report.faults,
         "faults": [_as_object(fault) for fault in report.faults],
         "warnings": [_as_object(warning) for warning in report.warnings],
-        "notes": [report.note] if report.note else [],
+        "notes": list(report.notes),
         "topics": topics(config) if config else [],
     }
     return json.dumps(document, indent=2, ensure_ascii=False)
@@ -194,12 +144,16 @@ def topics(config: Config) -> list[str]:
 
 def _door(door: Door) -> str:
     sides = f"inside {' '.join(door.sides.inside)} | outside {' '.join(door.sides.outside)}"
-    return f"  {door.name}: {sides}, from {door.places.outside} to {door.places.inside} and back"
+    eye = door.photo_eye
+    beams = [beam for beam in (eye.inside, eye.outside) if beam] if eye else []
+    more = [f"photo-eye {' '.join(beams)}"] * bool(beams) + ["decides early"] * door.early
+    return ", ".join([f"  {door.name}: {sides}, from {door.places.outside} to {door.places.inside} and back", *more])
 
 
 def _station(station: Station, scanners: tuple[Scanner, ...]) -> str:
     fed = [*station.antennas, *(scanner.name for scanner in scanners if scanner.station == station.name)]
-    return f"  {station.name}: {' '.join(fed) or 'nothing reads here'}"
+    within = f", within {station.within}" if station.within else ""
+    return f"  {station.name}: {' '.join(fed) or 'nothing reads here'}{within}"
 
 
 def _reader(reader: Reader) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 
 import click
 
+from edgegw.cli.reasons import VERDICTS
+from edgegw.cli.words import counted
 from simulators.dock_door import DockDoor, Expected, Gateway, Ledger, acts, load_scenario
 from simulators.mqtt_broker import Broker
 from simulators.subscriber import Event, Subscriber
@@ -21,22 +23,8 @@ LATE_S = 5.0
 """What has not arrived this long after it should is missing."""
 GOODBYE_S = 2.0
 HOST = "https://id.gs1.org/"
-REASONS = {
-    "one-side": "seen by one side of the door only: passed by, or stood there",
-    "turned-back": "seen by both sides, last where it came from",
-    "no-order": "seen by both sides at the same time: lay beside the door",
-    "parked": "stayed in view of the door",
-    "steady": "lies still: its signal does not wander",
-    "weak": "seen by one side only, fainter than what crosses",
-    "vetoed-by-load": "most of the units around it did not cross",
-    "other-door": "a neighbouring door heard it better",
-    "repeat": "scanned again at the same station",
-    "class": "scanned, but names a kind of thing and no unit",
-    "raw": "scanned, but no rule knows what it is",
-    "invalid": "scanned or read, but breaks the rules of its own code",
-    "late": "reported after its pass was decided",
-}
-"""Why something is no movement: the gateway's counters in words."""
+REASONS = (*(reason for reason in VERDICTS if reason != "crossed"), "repeat", "class", "raw", "invalid", "late")
+"""Why something is no movement: counters of the gateway."""
 
 
 @click.command()
@@ -131,14 +119,22 @@ class Board:
 
 
 def _line(event: Event) -> str:
-    """`04:12:07  OUT  door-1   01/09506000134352/21/1001  14 reads, peak -52 dBm, inside -> outside`"""
+    """`04:12:07  OUT  door-1   01/09506000134352/21/1001  14 reads, peak -52 dBm, inside -> outside at 04:12:03`
+
+    Lines come in the order of the first time, when it was decided; a door is sure only some seconds later.
+    """
     data: dict[str, Any] = event["data"]
     evidence = data["evidence"]
-    time = datetime.fromisoformat(data["time"]).astimezone()
     place = data.get("door") or data["station"]
     how = f"{evidence['reads']} reads, peak {evidence['peak_rssi_dbm']:.0f} dBm" if data["direction"] else "scanned"
     way = f"{data['from']} -> {data['to']}" if data["from"] else "seen for the first time"
-    return f"{time:%H:%M:%S}  {(data['direction'] or 'at').upper():3}  {place:8} {_short(data['unit']):30} {how}, {way}"
+    when = f" at {_clock(data['time'])}" if data["direction"] else ""
+    line = f"{(data['direction'] or 'at').upper():3}  {place:8} {_short(data['unit']):30} {how}, {way}{when}"
+    return f"{_clock(data['decided'])}  {line}"
+
+
+def _clock(time: str) -> str:
+    return f"{datetime.fromisoformat(time).astimezone():%H:%M:%S}"
 
 
 def _short(unit: str) -> str:
@@ -162,7 +158,7 @@ def _summary(status: Event) -> Iterator[str]:
     """What was ignored and read, from the gateway's last status document."""
     counters: dict[str, dict[str, int]] = status.get("counters", {})
     for reason, count in _ignored(status.get("ignored", {}), counters):
-        yield f"{count:4} ignored, {reason}: {REASONS[reason]}"
+        yield f"{count:4} ignored, {reason}: {counted(reason).removeprefix('no movement: ')}"
     for name, reader in status.get("readers", {}).items():
         reads = counters.get(name, {}).get("reads", 0)
         yield f"{reads:4} reads by {name}, clock corrected by {reader['clock_offset_s'] or 0:+.1f} s"

@@ -10,17 +10,19 @@ from typing import IO, Any
 import click
 
 from edgegw import plan
+from edgegw.cli.config_file import config_file
+from edgegw.cli.words import counted
 from edgegw.config import Config
 from edgegw.config.load import load
 from edgegw.core.counters import Counters
 from edgegw.core.event import unit_key
-from edgegw.core.model import Decision, Evidence, Movement, Passed, TagRead, Why
+from edgegw.core.model import Decision, Evidence, Movement, Passed, SideSight, TagRead, Why
 from edgegw.core.pipeline import Pipeline
 from edgegw.sources.replay import recorded_reads
 
 
 @click.command()
-@click.option("-c", "--config", "path", type=click.Path(path_type=Path), required=True, help="the YAML file")
+@config_file
 @click.option("--reads", type=click.Path(path_type=Path), required=True, help="recording: .jsonl or .jsonl.gz")
 @click.option("--events", type=click.File("w", encoding="utf-8"), required=True, help="movements, a line each")
 @click.option("--verdicts", type=click.File("w", encoding="utf-8"), help="also what was no movement, and why")
@@ -41,7 +43,9 @@ def replay(path: Path, reads: Path, events: IO[str], verdicts: IO[str] | None) -
         if verdicts is not None and isinstance(decision, Movement | Passed):
             _write(verdicts, _verdict(decision))
     for scope, tally in counters.snapshot().items():
-        click.echo(f"{scope}: {', '.join(f'{reason} {count}' for reason, count in tally.items())}", err=True)
+        click.echo(f"{scope}:", err=True)
+        for reason, count in tally.items():
+            click.echo(f"  {count:8} {counted(reason)}", err=True)
 
 
 def replayed(config: Config, reads: Iterable[TagRead], counters: Counters) -> Iterator[Decision]:
@@ -91,6 +95,7 @@ def _verdict(decision: Movement | Passed) -> dict[str, Any]:
         "epc": decision.evidence.tag,
         "unit": unit_key(decision.unit),
         "door": decision.door or None,
+        "direction": decision.direction if isinstance(decision, Movement) else None,
         "reason": reason,
         **_why(decision.why),
         **_evidence(decision.evidence),
@@ -103,11 +108,21 @@ def _why(why: Why | None) -> dict[str, Any]:
         return {}
     return {
         "reason": why.code,
+        "inside": _sight(why.inside),
+        "outside": _sight(why.outside),
         "order_s": _rounded(why.order_s),
         "clarity": _rounded(why.clarity),
         "spread_db": _rounded(why.spread_db),
         "load": {"t": round(why.load.t, 3), "agreed": why.load.agreed, "of": why.load.of} if why.load else None,
+        "steady_db": _rounded(why.steady_db),
+        "faint_dbm": _rounded(why.faint_dbm),
     }
+
+
+def _sight(sight: SideSight | None) -> dict[str, Any] | None:
+    if sight is None:
+        return None
+    return {"reads": sight.reads, "t": round(sight.centre_t, 3), "peak_rssi_dbm": sight.peak_rssi_dbm}
 
 
 def _rounded(number: float | None) -> float | None:

@@ -3,43 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import sys
 from pathlib import Path
 
 import click
 import structlog
 
 from edgegw import app
-from edgegw.config.load import load_with_warnings
-from edgegw.config.model import Log
+from edgegw.cli import BUG, CONFIG, OK, UNAVAILABLE
+from edgegw.cli.config_file import config_file
+from edgegw.cli.log import keep_stderr, logging_to_stderr, one_text
+from edgegw.cli.preflight import examine
+from edgegw.config import Config
+from edgegw.core.counters import Counters
+from edgegw.errors import ConfigError, EdgegwError
+
+log = structlog.get_logger("edgegw")
 
 
 @click.command()
-@click.option("-c", "--config", "path", type=click.Path(path_type=Path), required=True, help="the YAML file")
-def run(path: Path) -> None:
+@config_file
+@click.pass_context
+def run(ctx: click.Context, path: Path) -> None:
     """Run the gateway until SIGTERM or Ctrl-C.
 
     Readers are left clean and the journal is flushed within 10 seconds. A configuration with faults is refused
-    with all of them (exit 78); look at it first with `edgegw check`.
+    with all of them (exit 78), and so is a machine that lacks what it names (exit 78 or 69); look at both first
+    with `edgegw check`.
     """
-    loaded = load_with_warnings(path)
-    configure_log(loaded.config.log)
-    for warning in loaded.warnings:
-        structlog.get_logger("edgegw").warning("configuration", warning=str(warning))
-    asyncio.run(app.run(loaded.config))
+    keep_stderr()
+    report = examine(path)
+    config = report.config()
+    counters = Counters()
+    with logging_to_stderr(config.log, counters):
+        for warning in report.warnings:
+            log.warning("configuration", warning=str(warning))
+        code = _serve(config, counters)
+    ctx.exit(code)
 
 
-def configure_log(settings: Log) -> None:
-    """Console on a terminal, one JSON object a line otherwise; to stderr."""
-    console = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
+def _serve(config: Config, counters: Counters) -> int:
+    """The exit code. Whatever ends the gateway is one line of the log; a bug says where it is."""
+    try:
+        asyncio.run(app.run(config, counters))
+    except Exception as error:  # noqa: BLE001  # the last place that can say it in the log
+        expected = _expected(error)
+        if expected is None:
+            log.critical("a bug in edgegw ended it", traceback=one_text(error))
+            return BUG
+        log.critical("ended", reason=str(expected))
+        return CONFIG if isinstance(expected, ConfigError) else UNAVAILABLE
+    return OK
+
+
+def _expected(error: BaseException) -> EdgegwError | None:
+    """The error that says who must act, also out of a group of tasks; None for a bug."""
+    while isinstance(error, BaseExceptionGroup):
+        expected, bugs = error.split(EdgegwError)
+        if expected is None or bugs is not None:
+            return None
+        error = expected.exceptions[0]
+    return error if isinstance(error, EdgegwError) else None

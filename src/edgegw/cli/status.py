@@ -1,67 +1,127 @@
-"""`edgegw status`: the running gateway's own words, or the journal's when it does not run."""
+"""`edgegw status`: the running gateway's own words, or what its journal holds when it does not run."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from edgegw import control
+from edgegw.cli import UNAVAILABLE
+from edgegw.cli.config_file import config_file
+from edgegw.cli.words import counted, maker_and_model
 from edgegw.config.load import load
-from edgegw.errors import LinkDown, StoreFailed
-from edgegw.store.summary import summarise
+from edgegw.errors import LinkDown, LinkRefused, StoreFailed
+from edgegw.store.summary import Summary, summarise
+
+Document = dict[str, Any]
 
 
 @click.command()
-@click.option("-c", "--config", "path", type=click.Path(path_type=Path), required=True, help="the YAML file")
+@config_file
 @click.option("--json", "as_json", is_flag=True, help="the whole status document as JSON")
-def status(path: Path, as_json: bool) -> None:
+@click.pass_context
+def status(ctx: click.Context, path: Path, as_json: bool) -> None:
     """Show links, movements, what was ignored and why, and what waits for the broker.
 
-    Exit 69 when the gateway does not run; then what its journal holds is shown.
+    Exit 69 when the gateway does not run, or cannot be asked; then the reason is told, and what its journal holds.
     """
-    config = load(path)
+    journal = load(path).journal.path
     try:
-        document = asyncio.run(control.ask(config.journal.path))
+        document = asyncio.run(control.ask(journal))
     except LinkDown as down:
-        _show_journal(config.journal.path, down, as_json)
-        raise click.exceptions.Exit(69) from None
+        click.echo(_down_as_json(journal, down) if as_json else "\n".join(_down(journal, down)))
+        ctx.exit(UNAVAILABLE)
     click.echo(json.dumps(document, indent=2) if as_json else "\n".join(_lines(document)))
 
 
-def _show_journal(path: Path, down: LinkDown, as_json: bool) -> None:
-    try:
-        summary = summarise(path)._asdict()
-    except StoreFailed as failed:
-        summary = {"journal": str(failed)}
-    if as_json:
-        click.echo(json.dumps({"running": False, **summary}, indent=2, default=str))
+# When nobody answers
+
+
+def _down(journal: Path, down: LinkDown) -> Iterator[str]:
+    if isinstance(down, LinkRefused):
+        yield f"the gateway cannot be asked: {down.reason}"
         return
-    click.echo(f"the gateway does not run ({down.reason})")
-    for key, value in summary.items():
-        click.echo(f"  journal {key}: {value}")
+    yield f"the gateway does not run: {down.reason}"
+    try:
+        yield from _held(journal, summarise(journal))
+    except StoreFailed as failed:
+        yield str(failed)
 
 
-def _lines(document: dict[str, Any]) -> list[str]:
+def _held(journal: Path, summary: Summary) -> Iterator[str]:
+    yield f"journal {journal}:"
+    oldest_t = summary.oldest_pending_t
+    yield f"  {_waiting(summary.pending, '' if oldest_t is None else f'since {_moment(oldest_t)}', summary.parked)}"
+
+
+def _down_as_json(journal: Path, down: LinkDown) -> str:
+    if isinstance(down, LinkRefused):
+        return json.dumps({"running": None, "reason": down.reason}, indent=2)
+    known: Document = {"running": False, "reason": down.reason}
+    try:
+        known |= summarise(journal)._asdict()
+    except StoreFailed as failed:
+        known["journal"] = str(failed)
+    return json.dumps(known, indent=2)
+
+
+def _moment(t: float) -> str:
+    return datetime.fromtimestamp(t, UTC).astimezone().isoformat(" ", "seconds")
+
+
+# When it answers
+
+
+def _lines(document: Document) -> Iterator[str]:
+    runs = f"has run for {_duration(document['uptime_s'])} (version {document['version']})"
+    yield f"{document['site']}/{document['gateway']} {runs}"
     backlog = document["backlog"]
-    return [
-        f"{document['site']}/{document['gateway']}  up {document['uptime_s']} s  version {document['version']}",
-        f"movements {document['movements']}  last event {document['last_seq']}  epoch {document['epoch']}",
-        f"journal {document['journal']}  waiting {backlog['pending']}  parked {backlog['parked']}",
-        *(_link(name, state, document) for name, state in sorted(document["links"].items())),
-        *(f"ignored {reason}: {count}" for reason, count in sorted(document["ignored"].items())),
-    ]
+    waiting = _waiting(backlog["pending"], f"for {_duration(backlog['oldest_age_s'])}", backlog["parked"])
+    yield f"movements: {document['movements']}; {waiting}"
+    if document["journal"] != "ok":
+        yield f"JOURNAL FAILS: {document['journal']}"
+    for trouble in document["troubles"].values():
+        yield f"TROUBLE: {trouble}"
+    counters: dict[str, dict[str, int]] = dict(document["counters"])
+    for name, state in sorted(document["links"].items()):
+        yield from _link(name, state, document["readers"].get(name))
+        yield from _tally(counters.pop(name, {}))
+    for scope, tally in sorted(counters.items()):
+        yield from (f"{scope}:", *_tally(tally))
 
 
-def _link(name: str, state: dict[str, str], document: dict[str, Any]) -> str:
-    parts = [f"{name}: {state['status']}", state["reason"]]
-    reader = document["readers"].get(name)
-    if reader:
-        parts += [reader["model"], *reader["troubles"].values()]
-        offset_s = reader["clock_offset_s"]
-        parts.append(f"clock {offset_s:+.3f} s from ours" if offset_s is not None else "")
-        parts.append(f"{document['counters'].get(name, {}).get('reads', 0)} reads")
-    return "  ".join(part for part in parts if part)
+def _waiting(pending: int, oldest: str, parked: int) -> str:
+    """What has not been delivered. `oldest`: since when or for how long the oldest event waits."""
+    waits = "1 event waits" if pending == 1 else f"{pending} events wait"
+    since = f", the oldest {oldest}" if pending else ""
+    aside = f"; {parked} parked: the broker will never take {'it' if parked == 1 else 'them'}" if parked else ""
+    return f"{waits} for the broker{since}{aside}"
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _link(name: str, state: dict[str, str], reader: Document | None) -> Iterator[str]:
+    about = f": {state['reason']}" if state["reason"] else ""
+    yield f"{name}: {state['status']}{about}{_reader(reader) if reader else ''}"
+    for trouble in (reader or {}).get("troubles", {}).values():
+        yield f"  TROUBLE: {trouble}"
+
+
+def _reader(reader: Document) -> str:
+    offset_s = reader["clock_offset_s"]
+    parts = [maker_and_model(reader["model"]), f"clock {offset_s:+.3f} s from ours" if offset_s is not None else ""]
+    return "".join(f", {part}" for part in parts if part)
+
+
+def _tally(tally: dict[str, int]) -> Iterator[str]:
+    for reason, count in tally.items():
+        if count:
+            yield f"  {count:8} {counted(reason)}"

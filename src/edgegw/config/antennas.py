@@ -31,6 +31,16 @@ def parse_antenna(text: str) -> Antenna:
     return Antenna(reader, int(number) if number else ALL)
 
 
+def parse_input(text: str) -> tuple[str, int]:
+    """The reader and the input that a text of the configuration names; the models have checked its form.
+
+    >>> parse_input("dock-1/gpi2")
+    ('dock-1', 2)
+    """
+    reader, _, number = text.partition("/gpi")
+    return reader, int(number)
+
+
 def antenna_map(config: Config) -> dict[tuple[str, int], ReadPoint]:
     """(reader, antenna) -> its read point, for every antenna in use. Antenna 0 stands for all of that reader."""
     points: dict[tuple[str, int], ReadPoint] = {}

@@ -6,18 +6,21 @@ takes no part, and nothing is called unknown while a name is missing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
+from edgegw.config import lookalikes
 from edgegw.config.antennas import ALL, Antenna, antenna_map, parse_antenna
-from edgegw.config.model import Config, Tls
+from edgegw.config.model import Config, Door, Station, Tls
 from edgegw.config.suggest import did_you_mean
-from edgegw.config.tree import Finding, Mapping, Path, Place, Scalar, Sequence, locate
+from edgegw.config.tree import Finding, Mapping, Node, Path, Place, Scalar, Sequence, locate
 from edgegw.core.model import DoorSide
 
 DEVICES = ("readers", "scanners")
 READ_POINTS = ("doors", "stations")
+SIDES = ("inside", "outside")
 
 
 class _Use(NamedTuple):
@@ -34,8 +37,10 @@ def faults(root: Mapping) -> Iterator[Finding]:
         _nothing_reads,
         _names_taken,
         _scanners_at_no_station,
+        _stations_nowhere,
         _unknown_readers,
         _shared_antennas,
+        _shared_inputs,
         _shared_devices,
     )
     return chain.from_iterable(check(root) for check in checks)
@@ -49,7 +54,9 @@ def warnings(config: Config, root: Mapping) -> Iterator[Finding]:
         _few_reads_at_doors,
         _ports_against_tls,
         _unverified,
+        _nowhere,
         _useless_keys,
+        _disturbing_characters,
     )
     return chain.from_iterable(check(config, root) for check in checks)
 
@@ -78,9 +85,15 @@ def _uses(root: Mapping, section: str, key: str) -> list[_Use]:
 
 def _antennas(root: Mapping) -> list[_Use]:
     """Every antenna named anywhere."""
-    lists: list[Path] = [(*door, "sides", side) for door in _items(root, ("doors",)) for side in ("inside", "outside")]
+    lists: list[Path] = [(*door, "sides", side) for door in _items(root, ("doors",)) for side in SIDES]
     lists += [(*station, "antennas") for station in _items(root, ("stations",))]
     found = [_use(root, item) for path in lists for item in _items(root, path)]
+    return [use for use in found if use]
+
+
+def _inputs(root: Mapping) -> list[_Use]:
+    """Every input that a photo-eye is wired to."""
+    found = [_use(root, (*door, "photo_eye", side)) for door in _items(root, ("doors",)) for side in SIDES]
     return [use for use in found if use]
 
 
@@ -133,14 +146,25 @@ def _unknown_readers(root: Mapping) -> Iterator[Finding]:
     if readers is None:
         return
     scanners = _known(root, "scanners") or {}
-    for use in _antennas(root):
-        name = parse_antenna(use.text).reader
+    for use in [*_antennas(root), *_inputs(root)]:
+        name, _, _ = use.text.partition("/")
         if name in readers:
             continue
-        hint = did_you_mean(name, readers) or f"add it to readers, with name: {name}"
+        hint = _as_antenna(use.text, readers) or did_you_mean(name, readers)
+        hint = hint or f"add it to readers, with name: {name}"
         if name in scanners:
             hint = f"{name} is a scanner; scanners name their station themselves"
         yield Finding(use.place, use.label, f"there is no reader '{name}' (found '{use.text}')", hint)
+
+
+def _as_antenna(text: str, readers: dict[str, None]) -> str:
+    """A hint for `1` and for `dock-1-1`, which should be `dock-1/1`."""
+    if text.isdecimal() and readers:
+        owner = next(iter(readers))
+        others = "" if len(readers) == 1 else ", or the reader's that has it"
+        return f"write the reader's name before it: {owner}/{text}{others}"
+    parts = re.fullmatch(r"(.+?)[-_.:]+([1-9][0-9]*)", text)
+    return f"did you mean '{parts[1]}/{parts[2]}'?" if parts and parts[1] in readers else ""
 
 
 def _shared_antennas(root: Mapping) -> Iterator[Finding]:
@@ -158,6 +182,30 @@ def _shared_antennas(root: Mapping) -> Iterator[Finding]:
             )
         taken.setdefault(antenna, use)
         of_reader.setdefault(antenna.reader, use)
+
+
+def _shared_inputs(root: Mapping) -> Iterator[Finding]:
+    first: dict[str, _Use] = {}
+    for use in _inputs(root):
+        other = first.setdefault(use.text, use)
+        if other is not use:
+            problem = f"{use.text} is already used by {other.label} (line {other.place.line})"
+            yield Finding(use.place, use.label, problem, "each beam has its own input")
+
+
+def _stations_nowhere(root: Mapping) -> Iterator[Finding]:
+    """A station within a place that no door leads to tells no door anything."""
+    if _known(root, "doors") is None:
+        return
+    places = dict.fromkeys(
+        use.text if (use := _use(root, (*door, "places", side))) else side
+        for door in _items(root, ("doors",))
+        for side in SIDES
+    )
+    for use in _uses(root, "stations", "within"):
+        if use.text not in places:
+            hint = f"sides are called {' and '.join(places) or 'nothing: add doors'}"
+            yield Finding(use.place, use.label, f"no door has a side called '{use.text}'", hint)
 
 
 def _shared_devices(root: Mapping) -> Iterator[Finding]:
@@ -238,6 +286,19 @@ def _unverified(config: Config, root: Mapping) -> Iterator[Finding]:
             yield Finding(spot.place, spot.label, problem, "name the CA in ca_file and delete verify")
 
 
+def _nowhere(config: Config, root: Mapping) -> Iterator[Finding]:
+    """An EPCIS event without a place is legal, and says little."""
+    if "epcis" not in config.delivery.formats:
+        return
+    paths: list[tuple[Path, Door | Station]] = [(("doors", at), door) for at, door in enumerate(config.doors)]
+    paths += [(("stations", at), station) for at, station in enumerate(config.stations)]
+    for path, point in paths:
+        if not (point.location or point.epcis.read_point):
+            spot = locate(root, (*path, "name"))
+            problem = f"EPCIS events of {point.name} will not say where they happened"
+            yield Finding(spot.place, spot.label, problem, "give it a location (GLN), or epcis.read_point")
+
+
 def _useless_keys(config: Config, root: Mapping) -> Iterator[Finding]:
     """Keys that say something about a thing which is not there."""
     for at, scanner in enumerate(config.scanners):
@@ -246,9 +307,31 @@ def _useless_keys(config: Config, root: Mapping) -> Iterator[Finding]:
     for at, reader in enumerate(config.readers):
         if reader.stop and reader.stop.gpi is None:
             yield from _useless(root, ("readers", at, "stop", "level"), "level belongs to gpi, which is not given")
+    if config.delivery.loads and "epcis" not in config.delivery.formats:
+        yield from _useless(root, ("delivery", "loads"), "loads are EPCIS events, which delivery.format does not want")
 
 
 def _useless(root: Mapping, path: Path, why: str) -> Iterator[Finding]:
     spot = locate(root, path)
     if spot.path == path and isinstance(spot.holder, Mapping):
         yield Finding(spot.holder.entries[str(spot.step)].place, spot.label, "has no effect", why)
+
+
+def _disturbing_characters(config: Config, root: Mapping) -> Iterator[Finding]:
+    """Texts may hold any character, but nobody means a typographic quote around them or an invisible space in them."""
+    for path, scalar in _scalars(root, ()):
+        if strange := lookalikes.DISTURBING.search(scalar.text):
+            spot = locate(root, path)
+            problem = f"the text holds {lookalikes.named(strange.group())}"
+            yield Finding(spot.place, spot.label, problem, lookalikes.cure(strange.group()))
+
+
+def _scalars(node: Node, path: Path) -> Iterator[tuple[Path, Scalar]]:
+    if isinstance(node, Scalar):
+        yield path, node
+    elif isinstance(node, Sequence):
+        for at, item in enumerate(node.items):
+            yield from _scalars(item.value, (*path, at))
+    else:
+        for key, entry in node.entries.items():
+            yield from _scalars(entry.value, (*path, key))

@@ -89,6 +89,7 @@ class Examination:
             self._add(place, spot.label, f"does not go together with {others}", "keep one way")
         else:
             hint = f"did you mean '{meant}'?" if meant else f"keys here: {', '.join(known)}"
+            hint = _decimal_comma(mapping, written) or explain.slip(Scalar(place, written)) or hint
             self._add(place, spot.label, f"unknown key {explain.shortened(written)}", hint)
         if meant is None or meant in mapping.entries:
             mapping.drop(written)
@@ -116,9 +117,9 @@ class Examination:
             return
         if len(self.faults) > MAX_FAULTS:
             return
-        expected = explain.expectation(schema.at(path))
-        way_out = "" if schema.is_required(path) else ", or delete it"
-        self._add(place, label, "has no value", f"write {expected}{way_out}")
+        wanted = schema.at(path)
+        way_out = f": {wanted.get('description', '')}" if schema.is_required(path) else ", or delete it"
+        self._add(place, label, "has no value", f"write {explain.expectation(wanted)}{way_out}")
 
     def _judge(self, spot: Spot, error: dict[str, Any]) -> None:
         if error["type"] == "missing":
@@ -146,7 +147,8 @@ class Examination:
     def _told_by_validator(self, spot: Spot, told: AnyMapping[str, Any]) -> None:
         """A validator of ours says what is wrong, with one value or with keys that contradict each other."""
         if not isinstance(spot.node, Mapping):
-            self._add(spot.place, spot.label, f"{told['problem']} (found {explain.found(spot.node)})", told["hint"])
+            hint = explain.slip(spot.node) or told["hint"]
+            self._add(spot.place, spot.label, f"{told['problem']} (found {explain.found(spot.node)})", hint)
             spot.drop()
             return
         mapping, keys = spot.node, told["keys"]
@@ -170,6 +172,16 @@ class Examination:
         problem = f"must be {explain.expectation(wanted)} (found {explain.found(spot.node)})"
         self._add(spot.place, spot.label, problem, explain.hint(spot.node, wanted))
         spot.drop()
+
+
+def _decimal_comma(mapping: Mapping, written: str) -> str:
+    """In braces, `power_dbm: 31,5` says two things: `power_dbm: 31` and a key `5` without a value."""
+    keys = list(mapping.entries)
+    before = keys[keys.index(written) - 1] if keys.index(written) else ""
+    whole = mapping.text(before) or ""
+    if written.isdecimal() and whole.lstrip("-").isdecimal() and _is_empty(mapping.entries[written].value):
+        return f"decimals take a point: {before}: {whole}.{written}"
+    return ""
 
 
 def _is_empty(node: Node) -> bool:

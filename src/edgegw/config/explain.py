@@ -6,12 +6,17 @@ Both come from the JSON Schema and the tree, not from the validating library: it
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator
 
+from edgegw.config import lookalikes
 from edgegw.config.schema import Schema, branches
 from edgegw.config.suggest import did_you_mean
 from edgegw.config.tree import Mapping, Node, Scalar, Sequence
 
 _LONGEST_FOUND = 40
+_LONGEST_MENDED = 200
+_MOST_KEYS = 5
 
 
 def expectation(schema: Schema) -> str:
@@ -36,7 +41,8 @@ def _one_expectation(schema: Schema) -> str:
         case "array":
             return "a list of at least one" if schema.get("minItems") else "a list"
         case "object":
-            return f"a mapping ({', '.join(schema['properties'])})"
+            keys = list(schema["properties"])
+            return f"a mapping ({', '.join(keys[:_MOST_KEYS])}{', ...' if len(keys) > _MOST_KEYS else ''})"
     return _text(schema)
 
 
@@ -81,7 +87,16 @@ def shortened(text: str) -> str:
 
 def hint(node: Node, schema: Schema) -> str:
     """How to mend the value, from how it looks; else what the key means."""
-    return _cure(node, schema) or str(schema.get("description", ""))
+    return slip(node) or _cure(node, schema) or str(schema.get("description", ""))
+
+
+def slip(node: Node) -> str:
+    """How to mend a value in which something stands that nobody sees or means; nothing if there is none."""
+    if not isinstance(node, Scalar):
+        return ""
+    if strange := lookalikes.find(node.text):
+        return f"it holds {lookalikes.named(strange.group())}: {lookalikes.cure(strange.group())}"
+    return "put a space before the '#' of a comment" if re.search(r"\S#", node.text) else ""
 
 
 def _cure(node: Node, schema: Schema) -> str:
@@ -89,7 +104,10 @@ def _cure(node: Node, schema: Schema) -> str:
     if isinstance(node, Scalar):
         return _scalar_cure(node.text, schema, kinds)
     if isinstance(node, Mapping) and kinds == {"array"}:
-        return "begin each item of the list with '- '"
+        example = next((f", such as - {key}: ..." for key in node.entries), "")
+        return f"begin each item of the list with '- '{example}"
+    if isinstance(node, Sequence) and kinds == {"object"}:
+        return "delete the '- ': there is one of these, not a list"
     if isinstance(node, Sequence) and kinds == {"string"}:
         return "write one text, without brackets or '- '"
     return ""
@@ -100,6 +118,11 @@ def _scalar_cure(text: str, schema: Schema, kinds: set[str | None]) -> str:
         return _number_cure(text, kinds)
     if kinds == {"array"}:
         return f"write [{text}]" if 0 < len(text) <= _LONGEST_FOUND else ""
+    if kinds == {"object"}:
+        key = next(iter(branches(schema)[0]["properties"]))
+        return f"write its keys below it, indented, such as {key}: {text[:_LONGEST_FOUND]}"
+    if "pattern" in schema:
+        return _pattern_cure(text[:_LONGEST_MENDED], re.compile(schema["pattern"]))
     words = [word for branch in branches(schema) for word in branch.get("enum", [branch.get("const")]) if word]
     if "boolean" in kinds:
         words += ["true", "false"]
@@ -109,5 +132,26 @@ def _scalar_cure(text: str, schema: Schema, kinds: set[str | None]) -> str:
 def _number_cure(text: str, kinds: set[str | None]) -> str:
     if "number" in kinds and re.fullmatch(r"-?\d+,\d+", text):
         return f"write {text.replace(',', '.')}"
+    if with_letter := re.fullmatch(r"[A-Za-z]{1,8}\s*(\d+)", text):
+        return f"write {with_letter.group(1)}"
     with_unit = re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*([A-Za-z%]{1,8})", text)
     return f"write {with_unit.group(1)}, the unit is in the key's name" if with_unit else ""
+
+
+def _pattern_cure(text: str, pattern: re.Pattern[str]) -> str:
+    """The text with a usual slip put right, if that makes it fit."""
+    parts = re.split(r"[\s;]+", text)
+    if len(parts) > 1 and all(map(pattern.match, parts)):
+        return f"put ',' between them: {', '.join(parts)}"
+    meant = next((mended for mended in _mended(text) if pattern.match(mended)), "")
+    quote = '"' if meant.startswith("0") and ":" not in meant else ""
+    return f"write {quote}{meant}{quote}" if meant else ""
+
+
+def _mended(text: str) -> Iterator[str]:
+    yield re.sub(r"\s+", "-", text.strip())  # dock 1
+    yield "".join(text.split())  # dock-1 / 1
+    yield re.sub(r"/[^/0-9]+([0-9]+)$", r"/\1", text)  # dock-1/antenna4
+    yield re.sub(r"[\s_.-]+", ":", text)  # 0c2e-0901
+    yield text.zfill(13) if text.isdecimal() else text  # a GLN whose zero was lost
+    yield unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()  # Verpackungsplätze

@@ -18,6 +18,9 @@ from edgegw.config.tree import Finding, Mapping, Place
 from edgegw.config.yaml_text import MAX_BYTES, decode, read
 from edgegw.errors import ConfigError, Fault
 
+LONGEST_SAID = 500
+"""What a fault quotes is the author's, and may be as long as the file."""
+
 
 class Loaded(NamedTuple):
     """A configuration without faults. The warnings are in the order of the file, `root` is what it says where."""
@@ -49,7 +52,8 @@ def read_source(path: Path) -> bytes:
         raise ConfigError([Fault(str(path), 0, 0, "", "there is no such file", "check the path")]) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError([Fault(str(path), 0, 0, "", f"cannot be read ({reason})")]) from None
+        hint = "run edgegw as a user who may read it" if isinstance(error, PermissionError) else "check the path"
+        raise ConfigError([Fault(str(path), 0, 0, "", f"cannot be read ({reason})", hint)]) from None
 
 
 def parse(source: bytes | str, name: str, folder: Path | None = None) -> Loaded:
@@ -77,10 +81,14 @@ def as_faults(findings: Iterable[Finding], name: str) -> tuple[Fault, ...]:
     for finding in findings:
         once.setdefault((finding.place, finding.key, finding.problem), finding)
     ordered = sorted(once.values(), key=lambda finding: finding.place)
-    faults = [Fault(name, *place, *map(printable, words)) for place, *words in ordered[:MAX_FAULTS]]
+    faults = [Fault(name, *place, *map(_sayable, words)) for place, *words in ordered[:MAX_FAULTS]]
     if len(ordered) > MAX_FAULTS:
         faults.append(Fault(name, 0, 0, "", f"has more than {MAX_FAULTS} faults", "the rest is not shown"))
     return tuple(faults)
+
+
+def _sayable(text: str) -> str:
+    return printable(text if len(text) <= LONGEST_SAID else f"{text[:LONGEST_SAID]}...")
 
 
 def printable(text: str) -> str:

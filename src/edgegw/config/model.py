@@ -27,12 +27,15 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from edgegw.config.suggest import closest
+from edgegw.config.suggest import closest, did_you_mean
+from edgegw.core.epcis.places import place_uri
+from edgegw.core.epcis.vocabulary import BIZ_STEPS, DISPOSITIONS
 from edgegw.core.identity import VendorRule
 from edgegw.core.identity.digits import check_digit
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+_HOST_PORT = "must be host:port with a port from 1 to 65535"
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -58,13 +61,15 @@ def _check_host(value: str) -> str:
         pass
     else:
         return value
-    if "://" in value:
-        raise wrong("must be a host alone", "without scheme and path; TLS and port have keys of their own")
+    if address := re.match(r"(\w+)://(?:.*@)?([^/:]+)(?::(\d+))?", value):
+        scheme, host, port = address.groups()
+        also = [f"port: {port}"] * bool(port) + ["tls: true"] * (scheme in ("mqtts", "ssl", "tls", "https"))
+        raise wrong("must be a host alone", " and ".join([f"write host: {host}", *also]))
     if with_port := re.fullmatch(r"\[?(.*?)\]?:(\d+)", value):
         host, port = with_port.groups()
         raise wrong("must be a host alone", f"write host: {host} and port: {port}")
-    if re.fullmatch(r"[\d.]+", value):
-        raise wrong("is not an IP address", "four numbers from 0 to 255, such as 10.0.0.21")
+    if re.fullmatch(r"[\d.,]+", value):
+        raise wrong("is not an IP address", "four numbers from 0 to 255 with points between, such as 10.0.0.21")
     if not _HOST_NAME.fullmatch(value):
         raise wrong("is not a host name", "letters, digits, '-' and '.', or an IP address")
     return value
@@ -78,12 +83,25 @@ def split_host_port(text: str) -> tuple[str, int]:
     """
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 1 <= int(port[:6]) <= 65535:
-        raise wrong("must be host:port with a port from 1 to 65535", "such as 10.0.0.30:4001")
+        raise wrong(_HOST_PORT, "such as 10.0.0.30:4001")
     return _check_host(host.removeprefix("[").removesuffix("]")), int(port)
 
 
-def _check_host_port(value: str) -> str:
+def _check_host_port(value: str, info: ValidationInfo) -> str:
+    if value.isdecimal():
+        listens = info.field_name == "listen"
+        hint = f"write 0.0.0.0:{value} for every address of this device" if listens else f"write HOST:{value}"
+        raise wrong(_HOST_PORT, hint)
     split_host_port(value)
+    return value
+
+
+def _check_device(value: Path) -> Path:
+    """Nothing else is absolute by need: a device beside the configuration file would be a strange one."""
+    if not value.is_absolute():
+        name = str(value)
+        hint = f"write /dev/{name}" if re.fullmatch(r"tty\w+", name) else "ls -l /dev/serial/by-id shows the names"
+        raise wrong("must be the full path of a serial port", hint)
     return value
 
 
@@ -96,6 +114,29 @@ def _check_gln(value: str) -> str:
             f"{value[:-1]} would end in {right}; look for a mistyped digit",
         )
     return value
+
+
+def _check_place(value: str) -> str:
+    """In the form in which EPCIS events carry it."""
+    try:
+        return place_uri(value)
+    except ValueError as error:
+        raise wrong(str(error), "such as 0614141000012 or urn:epc:id:sgln:0614141.00001.DOCK-5") from None
+
+
+def _check_word(value: str, words: tuple[str, ...], paragraph: str) -> str:
+    if value not in words and not _URI.match(value):
+        hint = did_you_mean(value, words) or f"CBV 2.0, {paragraph}, has the list: {', '.join(words[:3])} ..."
+        raise wrong("is no word of CBV 2.0 and no URI", hint)
+    return value
+
+
+def _check_biz_step(value: str) -> str:
+    return _check_word(value, BIZ_STEPS, "7.1")
+
+
+def _check_disposition(value: str) -> str:
+    return _check_word(value, DISPOSITIONS, "7.2")
 
 
 def _from_folder(value: Path, info: ValidationInfo) -> Path:
@@ -113,11 +154,16 @@ AntennaText = Annotated[
     str,
     _text(rf"{_NAME}(/[1-9][0-9]{{0,3}})?", "reader/antenna with antennas from 1, or a reader's name for all of it"),
 ]
+InputText = Annotated[str, _text(rf"{_NAME}/gpi[1-9][0-9]{{0,2}}", "reader/gpi and the number of its input from 1")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Host = Annotated[str, Field(min_length=1), AfterValidator(_check_host)]
 HostPort = Annotated[str, Field(min_length=1), AfterValidator(_check_host_port)]
 Gln = Annotated[str, _text(r"[0-9]{13}", "a GLN of 13 digits"), AfterValidator(_check_gln)]
 File = Annotated[Path, Field(json_schema_extra={"minLength": 1}), AfterValidator(_from_folder)]
+Device = Annotated[Path, Field(json_schema_extra={"minLength": 1}), AfterValidator(_check_device)]
+PlaceText = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_check_place)]
+BizStep = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_check_biz_step)]
+Disposition = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_check_disposition)]
 Level = Literal["high", "low"]
 
 
@@ -183,7 +229,7 @@ StartChoice = Annotated[
 ]
 
 
-BRANCHES = frozenset({"<switch>", "<settings>", "<word>", "<gpi>", "<periodic>"})
+BRANCHES = frozenset({"<switch>", "<settings>", "<word>", "<list>", "<gpi>", "<periodic>"})
 """The tags above. They stand in the location of an error but are no keys."""
 
 
@@ -304,7 +350,7 @@ class Scanner(Model):
 
     name: Name = Field(description="part of topics and log lines")
     station: Name = Field(description="the station where a scan puts the unit")
-    port: File | None = Field(default=None, description="serial device, such as /dev/serial/by-id/usb-...")
+    port: Device | None = Field(default=None, description="serial device, such as /dev/serial/by-id/usb-...")
     usb: (
         Annotated[str, _text(r"[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}(:.+)?", "VID:PID or VID:PID:serial, as lsusb shows")]
         | None
@@ -375,6 +421,65 @@ class LoadVote(Model):
     quorum: float = Field(default=0.5, gt=0, le=1, description="share of a load that must have crossed")
 
 
+class PhotoEye(Model):
+    """Beams across a door on inputs of readers. One sees that something went through, two also which way."""
+
+    inside: InputText | None = Field(default=None, description="input of the beam nearer to the building")
+    outside: InputText | None = Field(default=None, description="input of the beam nearer to the lorry")
+    level: Level = Field(default="high", description="the level while something interrupts the beam")
+
+    @model_validator(mode="after")
+    def _something_is_wired(self) -> PhotoEye:
+        if self.inside is None and self.outside is None:
+            raise wrong("no beam is wired", "add inside, outside or both", keys=("inside", "outside"))
+        if self.inside == self.outside:
+            raise wrong(
+                f"both beams are {self.inside}",
+                "each has its own input; one beam alone is given once",
+                keys=("outside",),
+            )
+        return self
+
+
+class Outbound(Model):
+    """What EPCIS says of what goes out (CBV 2.0, 7)."""
+
+    biz_step: BizStep = Field(default="departing", description="word of CBV, or a URI")
+    disposition: Disposition = Field(default="in_transit", description="word of CBV, or a URI")
+    biz_location: PlaceText | None = Field(default=None, description="where the unit is then; on the way: nowhere")
+
+
+class Inbound(Model):
+    """What EPCIS says of what comes in (CBV 2.0, 7)."""
+
+    biz_step: BizStep = Field(default="arriving", description="word of CBV, or a URI")
+    disposition: Disposition = Field(default="in_progress", description="word of CBV, or a URI")
+    biz_location: PlaceText | None = Field(default=None, description="where the unit is then, such as the building")
+
+
+class DoorEpcis(Model):
+    """What a door's EPCIS events say."""
+
+    read_point: PlaceText | None = Field(
+        default=None, description="GLN, SGLN or another URI of the place; default: the door's location"
+    )
+    outbound: Outbound = Field(default=Outbound(), description="of what goes out")
+    inbound: Inbound = Field(default=Inbound(), description="of what comes in")
+
+
+class StationEpcis(Model):
+    """What a station's EPCIS events say."""
+
+    read_point: PlaceText | None = Field(
+        default=None, description="GLN, SGLN or another URI of the place; default: the station's location"
+    )
+    biz_step: BizStep | None = Field(default=None, description="word of CBV, or a URI")
+    disposition: Disposition | None = Field(default=None, description="word of CBV, or a URI")
+    biz_location: PlaceText | None = Field(
+        default=None, description="where the unit is then; default: the station's location"
+    )
+
+
 class Door(Model):
     """A dock door: what passes from one side's antennas to the other's has moved."""
 
@@ -396,6 +501,13 @@ class Door(Model):
         default=900, ge=0, le=86_400, description="the side where a unit was last seen counts for this long"
     )
     load: LoadVote = Field(default=LoadVote(), description="units that cross together vote")
+    photo_eye: PhotoEye | None = Field(
+        default=None, description="beams across the door: without one interrupted nothing has crossed"
+    )
+    early: bool = Field(
+        default=False, description="decide about 3 s sooner, and more often wrongly about what turns back"
+    )
+    epcis: DoorEpcis = Field(default=DoorEpcis(), description="what its EPCIS events say")
 
     @model_validator(mode="after")
     def _can_end(self) -> Door:
@@ -415,6 +527,13 @@ class Station(Model):
     location: Gln | None = Field(default=None, description="GLN of the station; in quotes, it may start with 0")
     antennas: tuple[AntennaText, ...] = Field(default=(), description="RFID antennas here, as reader/antenna or reader")
     repeat_s: float = Field(default=10, ge=0, le=86_400, description="the same unit again within this long is a repeat")
+    within: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="the side of doors where the station lies, as their places call it: doors then know its units",
+    )
+    epcis: StationEpcis = Field(default=StationEpcis(), description="what its EPCIS events say")
 
 
 class Mqtt(Model):
@@ -437,7 +556,7 @@ class Mqtt(Model):
             r"[^\s+#/$]([^\s+#]*[^\s+#/])?", "levels joined by '/', without spaces, '+', '#', and '/' or '$' in front"
         ),
     ] = Field(default="edgegw/v1", max_length=200, description="first levels of every topic")
-    window: int = Field(default=100, ge=1, le=10_000, description="events on the way to the broker at once")
+    window: int = Field(default=100, ge=1, le=10_000, description="messages on the way to the broker at once")
 
     @property
     def effective_port(self) -> int:
@@ -458,6 +577,51 @@ class Mqtt(Model):
                 keys=("password_file", "password_credential", "username"),
             )
         return self
+
+
+Format = Literal["cloudevents", "epcis"]
+
+
+def _format_branch(value: object) -> str:
+    return "<list>" if isinstance(value, (list, tuple)) else "<word>"
+
+
+FormatChoice = Annotated[
+    Annotated[Format, Tag("<word>")] | Annotated[tuple[Format, ...], Field(min_length=1), Tag("<list>")],
+    Discriminator(_format_branch),
+]
+"""One, or a list of both."""
+
+
+class Delivery(Model):
+    """How events go out, and when they count as delivered."""
+
+    format: FormatChoice = Field(
+        default="cloudevents", description="cloudevents, epcis (2.0), or both: [cloudevents, epcis]"
+    )
+    loads: bool = Field(
+        default=False, description="with epcis: also an AggregationEvent for each load with one SSCC among its tags"
+    )
+    batch: int = Field(default=1, ge=1, le=500, description="so many waiting events go into one message")
+    rate_per_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=1_000_000,
+        description="pace of a backlog, with fresh events at once beside it; default: as fast as the broker takes it, "
+        "in order",
+    )
+    confirm: Literal["broker", "central"] = Field(
+        default="broker",
+        description="who must have it: the broker, or a central system that says so on topic ack; "
+        "brokers lose what they acknowledged when they are killed",
+    )
+    commands: tuple[Literal["resend"], ...] = Field(
+        default=(), description="what a central system may ask for over MQTT, on topics cmd/..."
+    )
+
+    @property
+    def formats(self) -> tuple[Format, ...]:
+        return (self.format,) if isinstance(self.format, str) else tuple(dict.fromkeys(self.format))
 
 
 class JournalSettings(Model):
@@ -507,6 +671,7 @@ class Config(Model):
     doors: tuple[Door, ...] = Field(default=(), description="the dock doors, where sides decide the direction")
     stations: tuple[Station, ...] = Field(default=(), description="the places where a read means: here now")
     mqtt: Mqtt = Field(description="the broker that the central systems listen to")
+    delivery: Delivery = Field(default=Delivery(), description="how events go out, and when they count as delivered")
     journal: JournalSettings = Field(description="the file where every event is safe before it is sent")
     identity: IdentitySettings = Field(default=IdentitySettings(), description="which unit a read is")
     log: Log = Field(default=Log(), description="what edgegw says about itself")

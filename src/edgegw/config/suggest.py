@@ -13,6 +13,18 @@ MOST = 300
 """So many words are compared; a warehouse with more readers has to look for itself."""
 
 
+_OTHER_WORDS = {
+    "in": "inside",
+    "out": "outside",
+    "ip": "host",
+    "address": "host",
+    "url": "host",
+    "device": "port",
+    "tty": "port",
+}
+"""What people write who know another program."""
+
+
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` stands for: another case, two letters swapped, or merely alike.
 
@@ -23,8 +35,9 @@ def closest(word: str, known: Iterable[str]) -> str | None:
         return None
     plain = {_plain(one): one for one in islice(known, MOST)}
     written = _plain(word)
-    if written in plain:
-        return plain[written]
+    for word_meant in (written, _OTHER_WORDS.get(written, written)):
+        if word_meant in plain:
+            return plain[word_meant]
     for one in plain:
         if _is_swap(written, one):
             return plain[one]

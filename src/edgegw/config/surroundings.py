@@ -1,7 +1,7 @@
 """Whether this machine has what a configuration names: files, ports, a place for the journal. No network.
 
-All of it can change without the file, and `edgegw check` may run as another user or on another machine than
-the gateway: what is found here is a warning, never a fault.
+What keeps the gateway from starting is a fault (edit the file) or an obstacle (mend the machine); the rest can
+come right while it runs and is a warning. All of it is seen with the eyes of the user who looks.
 """
 
 from __future__ import annotations
@@ -12,19 +12,53 @@ import ssl
 import stat
 from collections.abc import Iterator
 from itertools import chain
+from os.path import exists, isdir, isfile  # pathlib's raise where a folder may not be entered
 from pathlib import Path
+from typing import NamedTuple
 
 from edgegw.config.model import Config, Tls
-from edgegw.config.tree import Finding, Mapping, locate
+from edgegw.config.password import has_credentials, read_password
 from edgegw.config.tree import Path as TreePath
+from edgegw.errors import ConfigError
+
+JOURNAL: TreePath = ("journal", "path")
 
 
-def warnings(config: Config, root: Mapping) -> Iterator[Finding]:
-    """What is missing here or open to others, at the key that names it."""
-    trouble = chain(_password(config), _certificates(config), _journal(config), _serial_ports(config))
-    for path, problem, hint in trouble:
-        spot = locate(root, path)
-        yield Finding(spot.place, spot.label, problem, hint)
+class Trouble(NamedTuple):
+    """Something wrong with what a key names."""
+
+    key: TreePath
+    problem: str
+    hint: str = ""
+
+
+_CURE = "it must be for the user that edgegw runs as: chown edgegw"
+
+
+def faults(config: Config) -> Iterator[Trouble]:
+    """What the gateway refuses to start with until the file is edited."""
+    file = config.journal.path
+    if isdir(file):
+        yield Trouble(JOURNAL, f"{file} is a folder", f"name a file in it, such as {file}/journal.db")
+    if config.mqtt.password_credential and not has_credentials():
+        return  # `warnings` says so; the service may have them
+    try:
+        read_password(config.mqtt)
+    except ConfigError as error:
+        (fault,) = error.faults
+        yield Trouble(tuple(fault.key.split(".")), fault.problem, fault.hint)
+
+
+def obstacles(config: Config) -> Iterator[Trouble]:
+    """What the gateway cannot start with now: a place where its journal cannot be."""
+    file = config.journal.path
+    if not isdir(file):
+        yield from _journal(file)
+
+
+def warnings(config: Config) -> Iterator[Trouble]:
+    """What is missing here or open to others; the gateway starts all the same."""
+    return chain(_password(config), _certificates(config), _serial_ports(config))
 
 
 def sqlite_note(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
@@ -35,77 +69,70 @@ def sqlite_note(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
     return f"SQLite {name} has the WAL-reset bug: let no other program write to the journal (fixed in 3.51.3)"
 
 
-_Trouble = tuple[TreePath, str, str]
+def _password(config: Config) -> Iterator[Trouble]:
+    file, credential = config.mqtt.password_file, config.mqtt.password_credential
+    if credential and not has_credentials():
+        problem = "only the service gets it from systemd, so it cannot be looked at here"
+        yield Trouble(("mqtt", "password_credential"), problem, f"its unit must say LoadCredential={credential}:FILE")
+    if file and isfile(file):
+        yield from _open_to_others(("mqtt", "password_file"), file)
 
 
-def _password(config: Config) -> Iterator[_Trouble]:
-    file = config.mqtt.password_file
-    if file is None:
-        return
-    path = ("mqtt", "password_file")
-    if problem := _unreadable(file):
-        yield path, *problem
-        return
-    if file.stat().st_size == 0:
-        yield path, f"{file} is empty", "write the password into it"
-    yield from _open_to_others(path, file)
-
-
-def _certificates(config: Config) -> Iterator[_Trouble]:
+def _certificates(config: Config) -> Iterator[Trouble]:
     yield from _tls(("mqtt", "tls"), config.mqtt.tls)
     for at, reader in enumerate(config.readers):
         yield from _tls(("readers", at, "tls"), reader.tls)
 
 
-def _tls(path: TreePath, tls: bool | Tls) -> Iterator[_Trouble]:
+def _tls(path: TreePath, tls: bool | Tls) -> Iterator[Trouble]:
     if not isinstance(tls, Tls):
         return
     given = {"ca_file": tls.ca_file, "cert_file": tls.cert_file, "key_file": tls.key_file}
     missing = {key: problem for key, file in given.items() if file and (problem := _unreadable(file))}
     for key, problem in missing.items():
-        yield (*path, key), *problem
+        yield Trouble((*path, key), *problem)
     if not missing:
         yield from _bad_pem(path, tls)
     if tls.key_file and "key_file" not in missing:
         yield from _open_to_others((*path, "key_file"), tls.key_file)
 
 
-def _bad_pem(path: TreePath, tls: Tls) -> Iterator[_Trouble]:
+def _bad_pem(path: TreePath, tls: Tls) -> Iterator[Trouble]:
     """Let the TLS library read what it will have to read."""
     context = ssl.create_default_context()
     try:
         if tls.ca_file:
             context.load_verify_locations(tls.ca_file)
     except (ssl.SSLError, OSError):
-        yield (*path, "ca_file"), f"{tls.ca_file} holds no certificates", "a PEM file has -----BEGIN CERTIFICATE-----"
+        problem = f"{tls.ca_file} holds no certificates"
+        yield Trouble((*path, "ca_file"), problem, "a PEM file has -----BEGIN CERTIFICATE-----")
     try:
         if tls.cert_file:
             context.load_cert_chain(tls.cert_file, tls.key_file, password="")
     except (ssl.SSLError, OSError):
         hint = "both must be PEM, belong together and have no passphrase"
-        yield (*path, "cert_file"), f"{tls.cert_file} and its private key cannot be used", hint
+        yield Trouble((*path, "cert_file"), f"{tls.cert_file} and its private key cannot be used", hint)
 
 
-def _journal(config: Config) -> Iterator[_Trouble]:
+def _journal(file: Path) -> Iterator[Trouble]:
     """The gateway makes the folder of the journal, but not the folders above it."""
-    path, file = ("journal", "path"), config.journal.path
-    folder = file.parent if file.parent.exists() else file.parent.parent
-    if file.is_dir():
-        yield path, f"{file} is a folder", f"name a file in it, such as {file}/journal.db"
-    elif not folder.is_dir():
-        yield path, f"there is no folder {folder}", "make it, or change journal.path"
+    folder = file.parent if exists(file.parent) else file.parent.parent
+    if not isdir(folder):
+        yield Trouble(JOURNAL, f"there is no folder {folder}", "make it, or change journal.path")
     elif not os.access(folder, os.W_OK | os.X_OK):
-        yield path, f"{folder} is not writable for this user", "it must be for the user that edgegw runs as"
-    elif file.exists() and not os.access(file, os.R_OK | os.W_OK):
-        yield path, f"{file} is not writable for this user", "it must be for the user that edgegw runs as"
+        yield Trouble(JOURNAL, f"{folder} is not writable for this user", _CURE)
+    for part in ("", "-wal", "-shm", ".lock"):
+        beside = Path(f"{file}{part}")
+        if exists(beside) and not os.access(beside, os.R_OK | os.W_OK):
+            yield Trouble(JOURNAL, f"{beside} is not writable for this user", _CURE)
 
 
-def _serial_ports(config: Config) -> Iterator[_Trouble]:
+def _serial_ports(config: Config) -> Iterator[Trouble]:
     for at, scanner in enumerate(config.scanners):
         if scanner.port:
             problem = _unusable_port(scanner.port)
             if problem:
-                yield ("scanners", at, "port"), *problem
+                yield Trouble(("scanners", at, "port"), *problem)
 
 
 def _unusable_port(port: Path) -> tuple[str, str] | None:
@@ -132,7 +159,7 @@ def _unreadable(file: Path) -> tuple[str, str] | None:
     return None
 
 
-def _open_to_others(path: TreePath, file: Path) -> Iterator[_Trouble]:
+def _open_to_others(path: TreePath, file: Path) -> Iterator[Trouble]:
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & stat.S_IROTH:
-        yield path, f"everybody on this machine can read {file} (mode {mode:04o})", f"chmod 600 {file}"
+        yield Trouble(path, f"everybody on this machine can read {file} (mode {mode:04o})", f"chmod 600 {file}")

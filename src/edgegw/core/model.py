@@ -94,6 +94,15 @@ class SideSight(NamedTuple):
     peak_rssi_dbm: float | None = None
 
 
+class Heard(NamedTuple):
+    """Reads of one side of a door in one moment: what a picture of the pass shows."""
+
+    t: float
+    side: Side
+    reads: int
+    peak_rssi_dbm: float | None
+
+
 class LoadVote(NamedTuple):
     """Units that move together decide together: `agreed` of `of` crossed around `t`."""
 
@@ -110,6 +119,10 @@ class Why(NamedTuple):
     clarity     |order_s| over the spread of the reads in time: 1 = the sides follow each other as far as they spread
     spread_db   how much the signal of a tag wandered, antenna by antenna; None = too few reads
     load        the vote it was part of
+    steady_db   what lies still at this door wanders less, as far as the door knew then
+    faint_dbm   what crosses here is heard louder; None = not known yet
+    known_t     since when it was known to be on one side; None = it was not known
+    heard       everything that was weighed, in order of time
     """
 
     code: str
@@ -119,6 +132,10 @@ class Why(NamedTuple):
     clarity: float | None = None
     spread_db: float | None = None
     load: LoadVote | None = None
+    steady_db: float | None = None
+    faint_dbm: float | None = None
+    known_t: float | None = None
+    heard: tuple[Heard, ...] = ()
 
 
 class Movement(NamedTuple):
@@ -173,4 +190,76 @@ class Passed(NamedTuple):
     why: Why | None = None
 
 
-Decision = Movement | Observation | Unidentified | Passed
+class Crossing(NamedTuple):
+    """A door's movement as its passage lists it. number: that of its event."""
+
+    unit: str
+    t: float
+    number: int
+
+
+class Passage(NamedTuple):
+    """Units that crossed a door together, or a part of their list.
+
+    number      of the first movement: with the door, what the passage is called
+    first_t     the first crossing, last_t the last one, of all parts
+    total       units of all parts
+    pallet      the unit with an SSCC, where exactly one of all has one
+    ssccs       of this part
+    """
+
+    door: str
+    number: int
+    direction: Direction
+    origin: str
+    place: str
+    location: str | None
+    first_t: float
+    last_t: float
+    decided_t: float
+    total: int
+    pallet: str | None
+    crossings: tuple[Crossing, ...]
+    ssccs: tuple[str, ...]
+    part: int = 1
+    parts: int = 1
+
+
+Cause = Literal["gateway", "link", "antenna", "photo-eye"]
+
+
+class Port(NamedTuple):
+    """What can fail: a device as a whole, one antenna or one input of a reader. 0 = it is not this that is meant."""
+
+    device: str
+    antenna: int = 0
+    input: int = 0
+
+    def __str__(self) -> str:
+        """As in the configuration: `dock-1`, `dock-1/3`, `dock-1/gpi1`."""
+        last = f"gpi{self.input}" if self.input else str(self.antenna or "")
+        return f"{self.device}/{last}" if last else self.device
+
+
+class Outage(NamedTuple):
+    """A time in which nothing could be heard there: what happened meanwhile may be missing.
+
+    since_t        None = it has not been heard yet, since it was first asked
+    until_t        None = it lasts
+    interruptions  it came back in between, but not for long
+    recovered      nothing was missed: what was read meanwhile has been reported since
+    doors, stations  where it counts
+    """
+
+    port: Port
+    cause: Cause
+    reason: str
+    since_t: float | None
+    until_t: float | None = None
+    interruptions: int = 1
+    recovered: bool = False
+    doors: tuple[str, ...] = ()
+    stations: tuple[str, ...] = ()
+
+
+Decision = Movement | Observation | Unidentified | Passed | Passage | Outage

@@ -8,77 +8,65 @@ Synchronous and pure. What must survive a crash is handed out by `take_changes`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
+from edgegw.core.allowance import Allowance
 from edgegw.core.counters import Counters
 from edgegw.core.dedupe import Dedupe
-from edgegw.core.door import Door, DoorSettings
-from edgegw.core.identity import Identifier, Identity, RawPolicy, ScanRules
+from edgegw.core.dock import ALL_ANTENNAS, Dock
+from edgegw.core.door import Door
+from edgegw.core.door.surroundings import Eyes, Surroundings, Told
+from edgegw.core.identity import Identifier, Identity
+from edgegw.core.llrp.messages import ReaderEvent
 from edgegw.core.model import (
     AtStation,
+    Cause,
     Decision,
     DoorSide,
     Evidence,
     Movement,
     Observation,
+    Outage,
     Passed,
+    Port,
     ReadPoint,
     Scan,
     Side,
     TagRead,
     Unidentified,
 )
+from edgegw.core.outage import GATEWAY_DOWN, NOT_YET, Outages
+from edgegw.core.passage import Passages
 from edgegw.core.watermark import Watermarks
 from edgegw.core.whereabouts import Whereabout, Whereabouts
 
-ALL_ANTENNAS = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StationSettings:
-    """A place where a read means: the unit is here now."""
-
-    name: str
-    location: str | None = None
-    repeat_s: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class ScannerSettings:
-    """Where a scanner stands and how its scans are read."""
-
-    name: str
-    station: str
-    rules: ScanRules = field(default_factory=ScanRules)
-
-
-@dataclass(frozen=True, slots=True)
-class Dock:
-    """Everything the pipeline must know of the configuration.
-
-    antennas maps (reader, antenna) to its read point; antenna 0 stands for all antennas of that reader.
-    raw and strip_leading_zeros as in `Identifier`.
-    """
-
-    doors: tuple[DoorSettings, ...]
-    stations: tuple[StationSettings, ...]
-    scanners: tuple[ScannerSettings, ...]
-    antennas: Mapping[tuple[str, int], ReadPoint]
-    raw: RawPolicy = "forward"
-    strip_leading_zeros: tuple[str, ...] = ()
+BACK_S = 15.0
+"""Nothing goes out, comes back and goes out again faster."""
+SIDES: tuple[Side, ...] = ("inside", "outside")
+UNIDENTIFIED_PER_S = 20
+"""Of one scanner, shown: no person and no belt scans faster, but a broken or hostile device fills disks."""
 
 
 class Changes(NamedTuple):
-    """For the journal. units: where units are now. episodes: per door, unit -> undecided state (None = decided)."""
+    """For the journal. units: where units are now; the rest: key -> state that must survive, None = no more.
+
+    episodes   per door, by unit: what is being weighed
+    passages   per door: what crossed together, until it is complete
+    outages    what is out
+    """
 
     units: dict[str, Whereabout]
     episodes: dict[str, dict[str, str | None]]
+    passages: dict[str, dict[str, str | None]]
+    outages: dict[str, str | None]
 
 
 class Pipeline:
     def __init__(self, dock: Dock, counters: Counters) -> None:
+        self._dock = dock
         self._antennas = dict(dock.antennas)
         self._counters = counters
         self._identifier = Identifier(
@@ -86,12 +74,16 @@ class Pipeline:
             strip_leading_zeros=dock.strip_leading_zeros,
             near_miss=lambda: counters.add("identity", "leading_zeros"),
         )
-        self._doors = {door.name: Door(door, counters) for door in dock.doors}
-        self._door_readers = {door.name: _readers_of(door.name, dock.antennas) for door in dock.doors}
+        self._doors = {door.name: Door(door, counters, self._surroundings(door.name)) for door in dock.doors}
+        self._passages = {door.name: Passages(door) for door in dock.doors}
+        self._door_readers = {door.name: dock.readers_of(door.name) for door in dock.doors}
         self._stations = {station.name: Dedupe(station.repeat_s) for station in dock.stations}
         self._locations = {station.name: station.location for station in dock.stations}
+        self._within = {station.name: station.within for station in dock.stations}
         self._scanners = {scanner.name: scanner for scanner in dock.scanners}
+        self._unidentified = {name: Allowance(UNIDENTIFIED_PER_S, UNIDENTIFIED_PER_S) for name in self._scanners}
         self._whereabouts = Whereabouts()
+        self._outages = Outages()
         self.watermarks = Watermarks()
 
     # ------------------------------------------------------------ reads
@@ -106,6 +98,7 @@ class Pipeline:
                 continue
             if read.late:
                 self.watermarks.late(read.reader, read.t, now)
+            self._outages.read(read.reader, read.antenna, read.t)
             identity = self._identifier.epc(read.epc, read.epc_bits, read.pc)
             unit = self._unit_of(identity, read)
             if unit:
@@ -113,12 +106,15 @@ class Pipeline:
         return decisions
 
     def scan(self, scan: Scan, now: float) -> list[Decision]:
-        """Take one scan. A text that names no unit is shown as it is."""
+        """Take one scan. A text that names no unit is shown as it is, as long as they do not come in floods."""
         scanner = self._scanners[scan.scanner]
         identity = self._identifier.scan(scan.text, scanner.rules)
         evidence = Evidence(scan.text, 1, (scan.scanner,), scan.t, scan.t)
         if identity.kind != "unit":
             self._counters.add(scan.scanner, identity.kind)
+            if not self._unidentified[scan.scanner].take(scan.t):
+                self._counters.add(scan.scanner, "unidentified_withheld")
+                return []
             return [Unidentified(identity, scan.t, scanner.station, evidence)]
         return self._at_station(scanner.station, identity.unit, identity, evidence, now)
 
@@ -128,16 +124,56 @@ class Pipeline:
         for name, door in self._doors.items():
             through_t = self.watermarks.through(self._door_readers[name], now)
             decisions += self._settle(door.advance(through_t, now))
-        return decisions
+            decisions += self._passages[name].advance(through_t, now, door.is_weighing)
+            self._check_photo_eyes(name, door, now)
+        return [*decisions, *map(self._placed, self._outages.advance(now))]
+
+    def reported(self, movement: Movement, number: int) -> None:
+        """The event of this movement has got its number: from now on it is part of a passage."""
+        if movement.door:
+            self._passages[movement.door].add(movement, number)
 
     @property
     def due_t(self) -> float | None:
         """When silence decides something next; None = nothing is being weighed."""
-        return min((door.due_t for door in self._doors.values() if door.due_t is not None), default=None)
+        due = [door.due_t for door in self._doors.values() if door.due_t is not None]
+        due += [one.due_t for one in self._passages.values() if one.due_t < math.inf]
+        return min(due, default=None)
 
     def units_in_view(self) -> dict[str, int]:
         """Door -> units being weighed there now."""
         return {name: door.units_in_view for name, door in self._doors.items()}
+
+    # ------------------------------------------------------------ who can be heard
+
+    def started(self, alive_t: float | None) -> None:
+        """Nobody is heard before its link is up. alive_t: when the gateway last ran; None = never before."""
+        for device in self._dock.devices():
+            self._outages.begin(Port(device), "gateway", NOT_YET if alive_t is None else GATEWAY_DOWN, alive_t)
+
+    def link_up(self, device: str, now: float) -> None:
+        self.watermarks.up(device, now)
+        self._outages.end(Port(device), now)
+
+    def link_down(self, device: str, cause: Cause, reason: str, now: float) -> None:
+        self.watermarks.down(device, now)
+        self._outages.begin(Port(device), cause, reason, now)
+
+    def reader_event(self, reader: str, event: ReaderEvent, t: float) -> None:
+        """An antenna was lost or found, or an input changed, at `t`."""
+        if event.kind == "antenna" and event.number:
+            port = Port(reader, event.number)
+            if event.on:
+                self._outages.end(port, t)
+            elif self._dock.has(port):
+                self._outages.begin(port, "antenna", "the reader says that it is disconnected", t)
+        elif event.kind == "gpi" and (eye := self._dock.photo_eyes.get((reader, event.number))):
+            self._doors[eye.door].beams.see(eye.side, event.on == eye.high, t)
+
+    @property
+    def outages(self) -> list[Outage]:
+        """What cannot be heard now."""
+        return list(map(self._placed, self._outages.ongoing))
 
     # ------------------------------------------------------------ what survives a crash
 
@@ -146,6 +182,8 @@ class Pipeline:
         return Changes(
             self._whereabouts.take_changed(),
             {name: changed for name, door in self._doors.items() if (changed := door.take_changed())},
+            {name: changed for name, one in self._passages.items() if (changed := one.take_changed())},
+            self._outages.take_changed(),
         )
 
     def restore_unit(self, unit: str, whereabout: Whereabout) -> None:
@@ -163,6 +201,62 @@ class Pipeline:
             self._doors[door].restore(unit, state, self._identify, now)
         except (KeyError, ValueError):
             self._counters.add(door, "unreadable_state")
+
+    def restore_passage(self, door: str, number: str, state: str, now: float) -> None:
+        """Take back a movement whose passage is not complete; as `restore_episode`."""
+        try:
+            self._passages[door].restore(number, state, now)
+        except (KeyError, ValueError):
+            self._counters.add(door, "unreadable_state")
+
+    def restore_outage(self, port: str, state: str, now: float) -> None:
+        """Take back what was out. A port that is no longer configured has nothing to miss."""
+        try:
+            self._outages.restore(port, state, now, self._dock.has)
+        except ValueError:
+            self._counters.add("outages", "unreadable_state")
+
+    # ------------------------------------------------------------ what doors know of the rest of the dock
+
+    def _surroundings(self, door: str) -> Surroundings:
+        ports: dict[tuple[Eyes, Side], tuple[Port, ...]] = {}
+        for side in SIDES:
+            ports["antennas", side] = self._dock.antennas_of(DoorSide(door, side))
+            ports["photo-eye", side] = self._dock.photo_eyes_of(DoorSide(door, side))
+
+        def were_blind(eyes: Eyes, side: Side, from_t: float, to_t: float) -> bool:
+            return self._outages.were_out(ports[eyes, side], from_t, to_t)
+
+        def hears_it_better(unit: str, t: float) -> bool:
+            here = self._doors[door]
+            return any(_is_louder(other, here, unit, t) for other in self._doors.values() if other is not here)
+
+        return Surroundings(partial(self._told, door), were_blind, hears_it_better)
+
+    def _has_moved(self, unit: str, t: float, door: str) -> bool:
+        """Whether it crossed another door around `t`."""
+        return any(other.has_moved(unit, t) for name, other in self._doors.items() if name != door)
+
+    def _told(self, door: str, unit: str) -> Told | None:
+        """What a door did not see itself."""
+        known = self._whereabouts.get(unit)
+        if known is None or known.read_point == door:
+            return None
+        side = self._doors[door].settings.side(self._within.get(known.read_point, known.place) or "")
+        return Told(side, known.t) if side else None
+
+    def _check_photo_eyes(self, name: str, door: Door, now: float) -> None:
+        faults = door.beams.faults(now)
+        for side in door.beams.wired:
+            for port in self._dock.photo_eyes_of(DoorSide(name, side)):
+                if side in faults:
+                    self._outages.begin(port, "photo-eye", faults[side], now)
+                else:
+                    self._outages.end(port, now)
+
+    def _placed(self, outage: Outage) -> Outage:
+        doors, stations = self._dock.doors_at(outage.port), self._dock.stations_at(outage.port)
+        return outage._replace(doors=doors, stations=stations)
 
     # ------------------------------------------------------------
 
@@ -215,22 +309,41 @@ class Pipeline:
         return [self._settled(one) if isinstance(one, Movement) else one for one in decided]
 
     def _settled(self, movement: Movement) -> Movement | Passed:
-        """A unit crosses at one door: at the one that reported it first, else at the one that heard it best."""
+        """A unit crosses at one door, and goes once to where it goes."""
         unit = movement.unit.unit or movement.unit.epc_uri
-        t = movement.evidence.last_t
-        here = self._doors[movement.door].claim(unit, t).power
-        others = [door.claim(unit, t) for name, door in self._doors.items() if name != movement.door]
-        if any(other.moved or other.power > here for other in others) and movement.why:
+        known = self._whereabouts.get(unit)
+        if movement.why and (self._has_moved(unit, movement.t, movement.door) or _is_there(movement, known)):
             self._counters.add(movement.door, "other-door")
             self._doors[movement.door].disclaim(unit)
             why = movement.why._replace(code="other-door")
             return Passed(
                 movement.unit, movement.t, movement.decided_t, movement.door, why.code, movement.evidence, why
             )
-        self._whereabouts.move(unit, Whereabout(movement.place, movement.door, t))
-        return movement
+        self._whereabouts.move(unit, Whereabout(movement.place, movement.door, movement.evidence.last_t))
+        return movement._replace(origin=self._came_from(movement, known))
+
+    def _came_from(self, movement: Movement, known: Whereabout | None) -> str | None:
+        """The station where it was last seen says more than a side of the door, unless it lies on the other one."""
+        if known is None or known.read_point not in self._stations:
+            return movement.origin
+        return movement.origin if self._within[known.read_point] == movement.place else known.place
 
 
-def _readers_of(door: str, antennas: Mapping[tuple[str, int], ReadPoint]) -> tuple[str, ...]:
-    readers = {reader for (reader, _), point in antennas.items() if isinstance(point, DoorSide) and point.door == door}
-    return tuple(sorted(readers))
+def _is_there(movement: Movement, known: Whereabout | None) -> bool:
+    """Another door has taken it there already, so shortly before that it cannot have come back unseen."""
+    if known is None or known.place != movement.place or known.read_point == movement.door:
+        return False
+    since_t = movement.evidence.first_t
+    if movement.why and movement.why.code in ("memory", "visit"):
+        since_t = min(since_t, movement.why.known_t or since_t)
+    return since_t <= known.t + BACK_S
+
+
+def _is_louder(other: Door, here: Door, unit: str, t: float) -> bool:
+    """Of this unit and what came with it, as far as both hear it: one tag alone fades, all of them less so."""
+    theirs = other.heard_around(unit, t)
+    if not theirs:
+        return False
+    mine = here.heard_around(unit, t)
+    both = mine.keys() & theirs.keys()
+    return sum(theirs[one] for one in both) > sum(mine[one] for one in both)

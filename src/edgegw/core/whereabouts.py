@@ -33,6 +33,9 @@ class Whereabouts:
         if len(self._units) > self._max_units:
             self._units.popitem(last=False)
 
+    def get(self, unit: str) -> Whereabout | None:
+        return self._units.get(unit)
+
     def place_of(self, unit: str) -> str | None:
         whereabout = self._units.get(unit)
         return whereabout.place if whereabout else None

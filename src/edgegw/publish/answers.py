@@ -16,9 +16,9 @@ class Outcome(Enum):
 
     ACCEPTED = auto()  # the broker has it
     KEEP = auto()  # not now: try the same again later
-    FAILED = auto()  # the broker cannot say why: a few tries tell whether it is the message
+    FAILED = auto()  # the broker blames the message, or cannot say: time and other messages tell who is at fault
     DENIED = auto()  # an access list says no: nothing is wrong with the message, a person must act
-    REJECTED = auto()  # this broker will never take it
+    REJECTED = auto()  # we know ourselves that it cannot be sent to this broker
 
 
 class Answer(NamedTuple):
@@ -32,17 +32,18 @@ ACCEPTED: Final = Answer(Outcome.ACCEPTED, "")
 LINK_LOST: Final = Answer(Outcome.KEEP, "link lost")
 TOO_LARGE: Final = Answer(Outcome.REJECTED, "packet too large")
 IMPOSSIBLE: Final = Answer(Outcome.REJECTED, "topic or size impossible in MQTT")
+NOBODY: Final = Answer(Outcome.KEEP, "no subscriber")  # taken and thrown away: a delivery to nobody
 
 _PUBLISH: Final = {
-    NO_SUBSCRIBER: Answer(Outcome.KEEP, "no subscriber"),  # taken and thrown away: a delivery to nobody
+    NO_SUBSCRIBER: NOBODY,
     0x80: Answer(Outcome.FAILED, "unspecified error"),
     0x83: Answer(Outcome.FAILED, "implementation specific error"),
     0x87: Answer(Outcome.DENIED, "not authorised"),
-    0x90: Answer(Outcome.REJECTED, "topic name invalid"),
+    0x90: Answer(Outcome.FAILED, "topic name invalid"),
     0x91: Answer(Outcome.KEEP, "packet identifier in use"),
-    0x95: TOO_LARGE,
+    0x95: Answer(Outcome.FAILED, "packet too large"),
     0x97: Answer(Outcome.KEEP, "quota exceeded"),
-    0x99: Answer(Outcome.REJECTED, "payload format invalid"),
+    0x99: Answer(Outcome.FAILED, "payload format invalid"),
 }
 
 
@@ -83,7 +84,8 @@ _CURABLE: Final = {
     UNSUPPORTED_VERSION: "the broker does not speak MQTT {protocol}: set mqtt.protocol to auto",
     0x85: "the broker does not accept the client id '{client_id}': set mqtt.client_id to one that it allows",
     0x86: "the broker says bad user name or password: check mqtt.username and the password file or credential",
-    0x87: "the broker says not authorised: allow the user and the client id '{client_id}' there",
+    0x87: "the broker says not authorised: check mqtt.username and the password (a wrong one is this for Mosquitto),"
+    " then allow the client id '{client_id}' there",
     0x8A: "the broker has banned this client: lift the ban there",
     0x8C: "the broker wants another way of authentication than user name and password",
     0x8E: "another client with the client id '{client_id}' took the connection over:"
@@ -107,3 +109,22 @@ def end_of_link(link: str, code: int, *, client_id: str, protocol: str) -> LinkD
     if code in _CURABLE:
         return LinkRefused(link, _CURABLE[code].format(client_id=client_id, protocol=protocol))
     return LinkDown(link, _PASSING.get(code, f"the broker closed the connection with reason code 0x{code:02x}"))
+
+
+PACKET_FLOOR: Final = 4096
+"""A broker that takes less at once could not take a status document, nor a movement with long names."""
+
+
+def shortfall(*, qos_max: int, retain: bool, packet_max: int | None) -> str | None:
+    """What a broker that accepted us cannot do and must (CONNACK: MQTT 5, 3.2.2.3.4 to 6), with the cure; None = fit.
+
+    >>> shortfall(qos_max=0, retain=True, packet_max=None)
+    'the broker does not do QoS 1, without which events would be lost: allow it there'
+    """
+    if qos_max < 1:
+        return _CURABLE[0x9B]
+    if not retain:
+        return _CURABLE[0x9A]
+    if packet_max is not None and packet_max < PACKET_FLOOR:
+        return f"the broker takes packets of at most {packet_max} bytes: allow at least {PACKET_FLOOR} there"
+    return None

@@ -12,13 +12,16 @@ for what is to be sent now, and what is unanswered when the connection ends goes
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
+import struct
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 import paho.mqtt.client as paho
-from paho.mqtt.client import CONNACK, DISCONNECT, PINGRESP, PUBACK
+from paho.mqtt import MQTTException
+from paho.mqtt.client import CONNACK, DISCONNECT, PINGRESP, PUBACK, PUBLISH, SUBACK
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -29,6 +32,7 @@ from edgegw.errors import LinkDown, LinkRefused
 from edgegw.publish import answers
 from edgegw.publish.answers import Answer
 from edgegw.publish.stream import LINK, explain, open_stream
+from edgegw.publish.wire import INCOMING_MAX, TURN_BYTES, Wire
 
 Version = Literal["5", "3.1.1"]
 
@@ -36,9 +40,18 @@ CONNECT_S: Final = 10.0  # for name, TCP and TLS, and again for the broker's CON
 STALL_S: Final = 5.0  # without an acknowledgement of the oldest message in flight: the broker is frozen
 GOODBYE_S: Final = 2.0
 _TICK_S: Final = 0.25
-_INCOMING_MAX: Final = 65_536  # bytes of one packet from the broker: it has little to tell us
+
+_QOS_2: Final = 0x04
 
 _PAHO_VERSION: Final = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
+
+
+class Message(NamedTuple):
+    """What the broker hands on to us. retain: it was kept there, nobody says it now."""
+
+    topic: str
+    payload: bytes
+    retain: bool
 
 
 class Unspoken(LinkRefused):
@@ -53,72 +66,10 @@ class Dropped(LinkDown):
     """The broker accepted the connection and later closed it without a word."""
 
 
-class _Wire(asyncio.Protocol):
-    """What paho takes for its socket: bytes that asyncio has read, and a way to asyncio's transport."""
-
-    def __init__(self, on_bytes: Callable[[], None], on_end: Callable[[Exception | None], None]) -> None:
-        self._on_bytes = on_bytes
-        self._on_end = on_end
-        self._transport: asyncio.Transport | None = None
-        self._unsent: list[bytes | bytearray] = []
-        self.unread = bytearray()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.unread += data
-        self._on_bytes()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._transport = None
-        self._on_end(error)
-
-    def recv(self, size: int) -> bytes:
-        """paho asks for the whole rest of a packet: the place to refuse a monster."""
-        if size > _INCOMING_MAX:
-            raise ConnectionError("packet too large")
-        if not self.unread:
-            raise BlockingIOError
-        data = bytes(self.unread[:size])
-        del self.unread[:size]
-        return data
-
-    def send(self, data: bytes | bytearray) -> int:
-        self._unsent.append(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """One write for all that paho wants to send."""
-        if self._transport is not None and self._unsent:
-            self._transport.writelines(self._unsent)
-        self._unsent.clear()
-
-    def close(self) -> None:
-        self.flush()
-        if self._transport is not None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    @property
-    def open(self) -> bool:
-        return self._transport is not None
-
-    def fileno(self) -> int:
-        return -1
-
-    def setblocking(self, flag: bool) -> None:
-        """asyncio has seen to it."""
-
-
 class _Client(paho.Client):
     """paho without a socket of its own, and with a narrow ear."""
 
-    def __init__(self, wire: _Wire, version: Version, client_id: str, on_puback: Callable[[int, int], None]) -> None:
+    def __init__(self, wire: Wire, version: Version, client_id: str, on_puback: Callable[[int, int], None]) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -127,23 +78,35 @@ class _Client(paho.Client):
         )
         self._wire = wire
         self._on_puback = on_puback
+        self._greeted = False
+        self.listening = False
         self.suppress_exceptions = True
         self.max_inflight_messages_set(0)  # no limit here, hence no queue: the window is Connection's
 
-    def _create_socket(self) -> _Wire:
+    def _create_socket(self) -> Wire:
         return self._wire
 
     def _packet_handle(self) -> MQTTErrorCode:
         """Take PUBACK ourselves, and nothing that we did not ask for.
 
         paho ends the link on a code that the standard lacks for PUBACK, and Mosquitto says one (0x95, packet
-        too large); its decoding is also half of its work per message. What is let in makes paho answer or
-        store nothing, so a hostile broker finds nothing to fill.
+        too large); its decoding is also half of its work per message. What is let in makes paho store nothing,
+        so a hostile broker finds nothing to fill.
         """
+        try:
+            return self._take_packet()
+        except (MQTTException, struct.error, LookupError, ValueError, TypeError):  # so paho ends at what is malformed
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+
+    def _take_packet(self) -> MQTTErrorCode:
         kind = self._in_packet["command"] & 0xF0
         if kind == PUBACK:
             return self._take_puback(self._in_packet["packet"])
-        if kind in (CONNACK, PINGRESP, DISCONNECT):
+        if kind == CONNACK and self._greeted:  # paho would start the session over
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        self._greeted = self._greeted or kind == CONNACK
+        wanted = kind in (CONNACK, PINGRESP, DISCONNECT) or (self.listening and kind in (SUBACK, PUBLISH))
+        if wanted and not (kind == PUBLISH and self._in_packet["command"] & _QOS_2):  # we are granted QoS 1
             return super()._packet_handle()
         return MQTTErrorCode.MQTT_ERR_PROTOCOL
 
@@ -154,6 +117,22 @@ class _Client(paho.Client):
         if self._out_messages.pop(identifier, None) is not None:
             self._on_puback(identifier, packet[2] if len(packet) > 2 else 0)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+
+class _ContentType(Properties):
+    """The one property that our PUBLISH packets have: packed once, where paho would do it for each message."""
+
+    def __init__(self, content_type: str) -> None:
+        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's gap
+        self.ContentType = content_type
+        object.__setattr__(self, "_packed", super().pack())  # type: ignore[no-untyped-call]  # paho's gap
+
+    def pack(self) -> bytes:
+        packed: bytes = object.__getattribute__(self, "_packed")
+        return packed
+
+
+_content_type = functools.cache(_ContentType)
 
 
 class _Sent(NamedTuple):
@@ -181,6 +160,9 @@ class Connection:
         self._packet_max: int | None = None
         self._sent: OrderedDict[int, _Sent] = OrderedDict()  # by packet identifier, in the order sent
         self._answered: list[tuple[int, int]] = []
+        self._messages: list[Message] = []
+        self._ears: dict[str, Callable[[Message], None]] = {}
+        self._subscribing: dict[int, asyncio.Future[bool]] = {}
         self._room = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._oldest: int | None = None
@@ -189,7 +171,7 @@ class Connection:
         self._closed = asyncio.Event()
         self._ended = asyncio.Event()
         self._end: LinkDown | None = None
-        self._wire = _Wire(self._read, self._close)
+        self._wire = Wire(self._read, self._close)
         self._client = self._prepare_client(password, offline)
 
     def _prepare_client(self, password: str | None, offline: tuple[str, bytes]) -> _Client:
@@ -200,6 +182,8 @@ class Connection:
         client.will_set(topic, payload, qos=1, retain=True)
         client.on_connect = self._hear_connack
         client.on_disconnect = self._hear_disconnect
+        client.on_subscribe = self._hear_suback
+        client.on_message = self._hear_message
         client.on_socket_register_write = self._hear_unsent
         return client
 
@@ -222,7 +206,7 @@ class Connection:
         if self.protocol == "5":
             # No session expiry is said: the session ends with the link.
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's gap
-            properties.MaximumPacketSize = _INCOMING_MAX
+            properties.MaximumPacketSize = INCOMING_MAX
             self._client.connect(*address, clean_start=True, properties=properties)
         else:
             self._client.connect(*address)
@@ -246,19 +230,34 @@ class Connection:
         if self._end is not None:
             raise self._end
 
-    def publish(self, topic: str, payload: bytes, done: Callable[[Answer], None], *, retain: bool = False) -> None:
+    @property
+    def packet_max(self) -> int | None:
+        """Bytes of a packet that the broker takes; None: any number."""
+        return self._packet_max
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        done: Callable[[Answer], None],
+        *,
+        retain: bool = False,
+        content_type: str = "",
+    ) -> None:
         """Send with QoS 1. `done` is called later in the event loop, exactly once whatever happens.
 
-        Call it only after `room()` has returned, before anything else is awaited.
+        Call it only after `room()` has returned, before anything else is awaited, or in a `done`: what was answered
+        has left its place. MQTT 3.1.1 has no content type.
         """
-        refused = self._refuse_unsent(topic, payload)
+        properties = _content_type(content_type) if content_type and self.protocol == "5" else None
+        refused = self._refuse_unsent(topic, payload, len(content_type))
         if refused is not None:
             self._loop.call_soon(done, refused)
             return
         if len(self._sent) >= self._window:
             raise RuntimeError("publish() without room()")
         try:
-            info = self._client.publish(topic, payload, qos=1, retain=retain)
+            info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         except ValueError:  # a wildcard in the topic, or longer than MQTT can say
             self._loop.call_soon(done, answers.IMPOSSIBLE)
             return
@@ -267,12 +266,31 @@ class Connection:
         else:
             self._loop.call_soon(done, answers.LINK_LOST)
 
-    def _refuse_unsent(self, topic: str, payload: bytes) -> Answer | None:
+    def _refuse_unsent(self, topic: str, payload: bytes, type_bytes: int) -> Answer | None:
         if self._end is not None:
             return answers.LINK_LOST
-        if self._packet_max is not None and _publish_size(topic, payload) > self._packet_max:
+        if self._packet_max is not None and _publish_size(topic, payload, type_bytes) > self._packet_max:
             return answers.TOO_LARGE
         return None
+
+    async def subscribe(self, topic: str, hear: Callable[[Message], None]) -> bool:
+        """Let `hear` have every message to exactly this topic, retained ones too; false: the broker does not allow it.
+
+        Raises LinkDown when the connection has ended.
+        """
+        if self._end is not None:
+            raise self._end
+        self._client.listening = True
+        self._ears[topic] = hear
+        _, identifier = self._client.subscribe(topic, qos=1)
+        granted: asyncio.Future[bool] = self._loop.create_future()
+        if identifier is not None:
+            self._subscribing[identifier] = granted
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                return await granted
+        except TimeoutError as error:
+            raise LinkDown(LINK, f"the broker does not answer SUBSCRIBE within {CONNECT_S:.0f} s") from error
 
     async def close(self, farewell: tuple[str, bytes] | None = None) -> None:
         """Publish `farewell` retained, wait for the answers to all that was sent, then DISCONNECT: no will."""
@@ -303,10 +321,17 @@ class Connection:
     # What asyncio calls.
 
     def _read(self) -> None:
-        while self._wire.unread and self._end is None:
+        """One turn; while there is more, the next turn comes before the broker may say more."""
+        self._wire.allowed = TURN_BYTES
+        while self._wire.readable and self._end is None:
             if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 break
         self._settle_answered()
+        self._hand_on_messages()
+        more = bool(self._wire.unread) and self._end is None
+        self._wire.listen(not more)
+        if more:
+            self._loop.call_soon(self._read)
 
     def _write(self) -> None:
         self._client.loop_write()
@@ -344,6 +369,13 @@ class Connection:
         self.receive_maximum = getattr(properties, "ReceiveMaximum", self.receive_maximum)
         self._window = max(1, min(self._settings.window, self.receive_maximum))
         self._packet_max = getattr(properties, "MaximumPacketSize", None)
+        lacks = answers.shortfall(
+            qos_max=getattr(properties, "MaximumQoS", 2),
+            retain=bool(getattr(properties, "RetainAvailable", True)),
+            packet_max=self._packet_max,
+        )
+        if lacks is not None:
+            self._lose(LinkRefused(LINK, lacks))
         self._accepted.set()
 
     def _hear_puback(self, identifier: int, code: int) -> None:
@@ -364,6 +396,16 @@ class Connection:
         elif code.is_failure:
             self._lose(LinkDown(LINK, "the broker sent something that is not MQTT"))
 
+    def _hear_suback(
+        self, _client: paho.Client, _data: object, identifier: int, codes: list[ReasonCode], _properties: object
+    ) -> None:
+        granted = self._subscribing.pop(identifier, None)
+        if granted is not None and not granted.done():
+            granted.set_result(bool(codes) and not codes[0].is_failure)
+
+    def _hear_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        self._messages.append(Message(message.topic, bytes(message.payload), message.retain))
+
     def _hear_unsent(self, _client: paho.Client, _data: object, _wire: object) -> None:
         self._loop.call_soon(self._write)
 
@@ -376,6 +418,13 @@ class Connection:
             if sent is not None:
                 sent.done(answers.answer_to_publish(code, retain=sent.retain))
         self._room.set()
+
+    def _hand_on_messages(self) -> None:
+        messages, self._messages = self._messages, []
+        for message in messages:
+            hear = self._ears.get(message.topic)
+            if hear is not None:
+                hear(message)
 
     def _lose_by_code(self, code: int) -> None:
         reason = answers.end_of_link(LINK, code, client_id=self._client_id, protocol=self.protocol)
@@ -395,16 +444,21 @@ class Connection:
     def _give_back(self) -> None:
         self._settle_answered()
         self._wire.abort()
+        for granted in self._subscribing.values():
+            if not granted.done():
+                assert self._end is not None
+                granted.set_exception(self._end)
         while self._sent:
             _, sent = self._sent.popitem(last=False)
             sent.done(answers.LINK_LOST)
 
 
-def _publish_size(topic: str, payload: bytes) -> int:
-    """Bytes of a PUBLISH packet of MQTT 5 without properties (MQTT 5, 3.3).
+def _publish_size(topic: str, payload: bytes, type_bytes: int = 0) -> int:
+    """Bytes of a PUBLISH packet of MQTT 5 (3.3) with at most a content type.
 
-    >>> _publish_size("a/b", b"x" * 100)
-    110
+    >>> _publish_size("a/b", b"x" * 100), _publish_size("a/b", b"x" * 100, 16)
+    (110, 129)
     """
-    rest = 2 + len(topic.encode()) + 2 + 1 + len(payload)
+    properties = 3 + type_bytes if type_bytes else 0
+    rest = 2 + len(topic.encode()) + 2 + 1 + properties + len(payload)
     return 1 + max(1, -(-rest.bit_length() // 7)) + rest

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from edgegw import net
@@ -25,13 +28,18 @@ from edgegw.tls import UnusableFileError, server_name, tls_context
 CONNECT_S = 5.0
 WRITE_S = 5.0
 LEAVE_S = 4.0
-CHUNK_BYTES = 1 << 16
+TURN_BYTES = 1 << 12
+TURN_TAGS = 128
+"""A reader that talks without a pause gets so much done in one turn; then the others have theirs."""
 
 
 class TagSink(Protocol):
-    """Who takes tag reads."""
+    """Who takes tag reads, and the events that say what may have been read."""
 
     def tags(self, reads: list[TagRead]) -> None: ...
+
+    def event(self, reader: str, event: ReaderEvent, t: float) -> None:
+        """`t` on the gateway's timeline."""
 
     async def room(self) -> None:
         """Returns when more reads may come: the journal's back-pressure, passed on to the reader by TCP."""
@@ -65,8 +73,10 @@ class LlrpLink:
         self._watch = watch
         self._counters = counters
         self._now = now
-        self._utc = ReaderClock()
-        self._uptime = ReaderClock()
+        self._utc = ReaderClock(partial(counters.add, settings.name))
+        self._uptime = ReaderClock(partial(counters.add, settings.name))
+        self._untaken: deque[Output] = deque()
+        self._stamped_t: float | None = None
 
     @property
     def name(self) -> str:
@@ -91,6 +101,8 @@ class LlrpLink:
             raise LinkDown(self.name, f"the connection broke: {error}") from None
         finally:
             writer.transport.abort()
+            self._untaken += session.outputs()
+            self._take_all()
 
     # ------------------------------------------------------------ connection
 
@@ -111,29 +123,32 @@ class LlrpLink:
         self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, up: Callable[[], None]
     ) -> None:
         while session.phase is not Phase.CLOSED:
-            for output in await self._exchange(session, reader, writer):
-                self._take(output, up)
+            if not self._untaken:
+                await self._exchange(session, reader, writer)
+            self._take_turn(up)
             await self._sink.room()
+            await asyncio.sleep(0)
 
-    async def _exchange(
-        self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> list[Output]:
+    async def _exchange(self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Wait for bytes or the session's deadline, whichever is first; send what the session has to say."""
-        try:
-            async with asyncio.timeout(max(0.0, session.deadline - self._now())):
-                data = await reader.read(CHUNK_BYTES)
-        except TimeoutError:
-            outputs = session.tick(self._now())
-        else:
-            if not data:
-                raise LinkDown(self.name, _why_closed(session.phase))
-            outputs = session.receive(data, self._now())
-            if self._now() >= session.deadline:  # a reader that talks all the time must keep its deadlines too
-                outputs += session.tick(self._now())
+        data = await self._hear(reader, session.deadline)
+        if data == b"":
+            raise LinkDown(self.name, _why_closed(session.phase))
+        if data:
+            self._untaken += session.receive(data, self._now())
+        if self._now() >= session.deadline:  # a reader that talks all the time must keep its deadlines too
+            self._untaken += session.tick(self._now())
         if answer := session.outgoing():
             writer.write(answer)
             await self._drain(writer)
-        return outputs
+
+    async def _hear(self, reader: asyncio.StreamReader, deadline: float) -> bytes | None:
+        """What came until `deadline`; None = nothing. After a pause of our own, what waits was in time."""
+        for patience_s in (max(0.0, deadline - self._now()), 0.0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    return await reader.read(TURN_BYTES)
+        return None
 
     async def _drain(self, writer: asyncio.StreamWriter) -> None:
         try:
@@ -149,26 +164,42 @@ class LlrpLink:
         try:
             async with asyncio.timeout(LEAVE_S):
                 while session.phase is not Phase.CLOSED:
-                    for output in await self._exchange(session, reader, writer):
-                        self._take(output, _nothing)
+                    await self._exchange(session, reader, writer)
+                    self._take_all()
         except (LinkDown, OSError, TimeoutError):
             if session.phase is not Phase.CLOSING:  # else it hung up instead of saying goodbye
                 self._counters.add(self.name, "left_unclean")
 
     # ------------------------------------------------------------ what the reader says
 
+    def _take_turn(self, up: Callable[[], None]) -> None:
+        """Take some of what was said."""
+        tags = 0
+        while self._untaken and tags < TURN_TAGS:
+            output = self._untaken.popleft()
+            tags += len(output.entries) if isinstance(output, Tags) else 0
+            self._take(output, up)
+
+    def _take_all(self) -> None:
+        """Take what is left when the conversation is over or ends."""
+        while self._untaken:
+            self._take_turn(_nothing)
+
     def _take(self, output: Output, up: Callable[[], None]) -> None:
         match output:
             case Tags(entries):
+                self._stamped_t = None
                 self._sink.tags(self._reads(entries))
             case Stamp(utc_us, uptime_us):
                 if utc_us is not None:
-                    self._utc.correct(utc_us / 1e6, self._now())
+                    self._stamped_t = self._utc.correct(utc_us / 1e6, self._now())
                 elif uptime_us is not None:
-                    self._uptime.correct(uptime_us / 1e6, self._now())
+                    self._stamped_t = self._uptime.correct(uptime_us / 1e6, self._now())
             case Event(event):
+                self._sink.event(self.name, event, self._now() if self._stamped_t is None else self._stamped_t)
                 self._watch.reader_event(self.name, event)
             case Reading(capabilities, missing):
+                self._stamped_t = None
                 up()
                 self._watch.reading(self.name, capabilities, missing)
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from edgegw.core.model import TagRead
 from edgegw.errors import EdgegwError
+
+_HINT = 'a read is {"t": seconds, "reader": name, "antenna": number, "epc": hex, "rssi": dBm}'
 
 
 class BadRecording(EdgegwError):
@@ -27,8 +31,14 @@ def recorded_reads(path: Path) -> Iterator[TagRead]:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield _read(line, f"{path}:{number}")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise BadRecording(f"{path}: cannot be read: {error}") from None
+    except UnicodeDecodeError:
+        raise BadRecording(
+            f"{path}: cannot be read: it is not UTF-8 text - a recording ends in .jsonl or .jsonl.gz"
+        ) from None
+    except EOFError:
+        raise BadRecording(f"{path}: cannot be read to its end: the file is cut off - copy it again") from None
+    except (OSError, zlib.error) as error:
+        raise BadRecording(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _open(path: Path) -> IO[str]:
@@ -39,19 +49,44 @@ def _open(path: Path) -> IO[str]:
 
 def _read(line: str, place: str) -> TagRead:
     try:
-        fields: dict[str, Any] = json.loads(line)
-        epc = bytes.fromhex(fields["epc"])
-        rssi = fields.get("rssi")
-        return TagRead(
-            reader=str(fields["reader"]),
-            antenna=int(fields["antenna"]),
-            epc=epc,
-            epc_bits=len(epc) * 8,
-            t=float(fields["t"]),
-            rssi_dbm=None if rssi is None else float(rssi),
-            pc=None if fields.get("pc") is None else int(fields["pc"]),
-            late=bool(fields.get("late", False)),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        hint = 'a read is {"t": seconds, "reader": name, "antenna": number, "epc": hex, "rssi": dBm}'
-        raise BadRecording(f"{place}: {error!r} - {hint}") from None
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _bad(place, f"is not JSON ({error})") from None
+    if not isinstance(fields, dict):
+        raise _bad(place, "is not an object in braces")
+    epc = _epc(fields, place)
+    reader = fields.get("reader")
+    if not isinstance(reader, str):
+        raise _bad(place, f"'reader' must be a text ({_found(fields, 'reader')})")
+    return TagRead(
+        reader=reader,
+        antenna=int(_number(fields, "antenna", place)),
+        epc=epc,
+        epc_bits=len(epc) * 8,
+        t=_number(fields, "t", place),
+        rssi_dbm=None if fields.get("rssi") is None else _number(fields, "rssi", place),
+        pc=None if fields.get("pc") is None else int(_number(fields, "pc", place)),
+        late=bool(fields.get("late", False)),
+    )
+
+
+def _epc(fields: dict[str, Any], place: str) -> bytes:
+    try:
+        return bytes.fromhex(fields["epc"])
+    except (KeyError, TypeError, ValueError):
+        raise _bad(place, f"'epc' must be pairs of hexadecimal digits ({_found(fields, 'epc')})") from None
+
+
+def _number(fields: dict[str, Any], key: str, place: str) -> float:
+    value = fields.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise _bad(place, f"'{key}' must be a number ({_found(fields, key)})")
+    return float(value)
+
+
+def _found(fields: dict[str, Any], key: str) -> str:
+    return f"found {json.dumps(fields[key])[:40]}" if key in fields else "it is missing"
+
+
+def _bad(place: str, problem: str) -> BadRecording:
+    return BadRecording(f"{place}: {problem} - {_HINT}")

@@ -13,7 +13,7 @@ import os
 import pwd
 import stat
 import termios
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,9 @@ from typing import Protocol
 import serial
 from serial.tools import list_ports
 
-from edgegw.core.counters import Counters
-from edgegw.core.model import Scan
-from edgegw.core.scan import ScanFramer, ScanSettings
+from edgegw.core.scan import ScanFramer
 from edgegw.errors import LinkDown, LinkRefused
+from edgegw.sources.intake import Intake
 
 READ_BYTES = 4096
 _ABSENT = (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO)
@@ -58,35 +57,22 @@ class UsbPort(Protocol):
 
 
 class SerialScanner:
-    """A link (see `supervise.Link`) that hands every scan to `sink`, then waits for `room`."""
+    """A link (see `supervise.Link`): the bytes of one port to its intake."""
 
-    def __init__(
-        self,
-        settings: SerialSettings,
-        framing: ScanSettings,
-        *,
-        sink: Callable[[Scan], None],
-        room: Callable[[], Awaitable[None]],
-        now: Callable[[], float],
-        counters: Counters,
-    ) -> None:
+    def __init__(self, settings: SerialSettings, intake: Intake) -> None:
         self._settings = settings
-        self._framing = framing
-        self._sink = sink
-        self._room = room
-        self._now = now
-        self._counters = counters
+        self._intake = intake
 
     @property
     def name(self) -> str:
-        return self._framing.scanner
+        return self._intake.name
 
     async def run(self, up: Callable[[], None]) -> None:
         """Open the port and read until it is unplugged, which raises LinkDown. See `supervise.Link`."""
         path = await self._find_port()
         with closing(self._open(path)) as port:
             up()
-            framer = ScanFramer(self._framing, self._counters)
+            framer = self._intake.framer()
             try:
                 await self._read(port.fileno(), path, framer)
             finally:
@@ -133,9 +119,7 @@ class SerialScanner:
                 raise LinkDown(self.name, f"{path} was unplugged ({error.strerror})") from error
             if not data:
                 raise LinkDown(self.name, f"{path} was unplugged, or another program reads it too")
-            for scan in framer.feed(data, self._now()):
-                self._sink(scan)
-            await self._room()
+            await self._intake.take(data, framer)
 
 
 def find_usb(ports: Iterable[UsbPort], usb: str) -> list[UsbPort]:
@@ -193,10 +177,17 @@ def _holder(path: str) -> str:
         place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
         locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
         pid = next(int(lock[4]) for lock in locks if lock[1] == "FLOCK" and lock[5] == place)
-        program = Path(f"/proc/{pid}/comm").read_text().strip()
     except (OSError, StopIteration):
         return f"another program (`fuser -v {path}` names it)"
-    return f"{program} (pid {pid})" if pid != os.getpid() else "another scanner of this gateway"
+    return f"{_program(pid)} (pid {pid})" if pid != os.getpid() else "another scanner of this gateway"
+
+
+def _program(pid: int) -> str:
+    """The name of a process; a service may not see those of other users (systemd.exec(5), ProtectProc=)."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return "another program"
 
 
 def _errno(error: Exception) -> int | None:

@@ -6,6 +6,8 @@ wrongly is corrected here, and `tests/sources/test_sllurp_codec.py` proves every
 * Power goes out as the index that the session found in the reader's table; sllurp's own mapping (index 0 = "max")
   is never called.
 * GPITriggerValue is parameter 181 (LLRP 1.0.1, 16.2.4.1.1.1.2); sllurp sends 180, PeriodicTriggerValue.
+* GET_READER_CONFIG begins with the AntennaID (LLRP 1.0.1, 16.1.36); sllurp puts RequestedData before it, so that the
+  reader is asked for all of antenna 256.
 * EventsAndReports has no encoder in sllurp and would be left out in silence.
 * The ROSpec always says when to report: every N tags.
 * GET_SUPPORTED_VERSION and SET_PROTOCOL_VERSION (LLRP 1.1) are unknown to sllurp.
@@ -39,6 +41,7 @@ logging.getLogger("sllurp").setLevel(logging.CRITICAL)  # what it would log is a
 _U8 = Struct(">B")
 _U16 = Struct(">H")
 _U16X2 = Struct(">HH")
+_GET_CONFIG = Struct(">HBHH")
 _AI_SPEC_EVENT = Struct(">BIH")
 _DECODED = frozenset([4, 11, 12, 13, 30, 31, 32, 33, 34, 35, 50, 51, 52, 53, 63, 100, 1023])
 _CAPABILITIES_ANSWER = 11
@@ -46,6 +49,7 @@ _SUPPORTED_VERSION_ANSWER = 56
 _SET_VERSION_ANSWER = 57
 _ERROR_MESSAGE = 100
 _LLRP_STATUS = 287
+_LOW, _HIGH = 0, 1
 _EVENTS = (
     "ConnectionAttemptEvent",
     "ConnectionCloseEvent",
@@ -71,6 +75,7 @@ def _correct_sllurp() -> None:
     parameters["ReaderEventNotificationData"]["n_fields"] = list(_EVENTS)
     llrp_proto.Error_Type2Name[112] = "UnexpectedMessage"  # since LLRP 1.1
     requests, message_names = llrp_proto.Message_struct, llrp_proto.Message_Type2Name
+    requests["GET_READER_CONFIG"]["encode"] = lambda fields, _info: _GET_CONFIG.pack(0, fields["RequestedData"], 0, 0)
     for name, number, encode in (
         ("GET_SUPPORTED_VERSION", 46, lambda _fields, _info: b""),
         ("SET_PROTOCOL_VERSION", 47, lambda fields, _info: _U8.pack(fields["ProtocolVersion"])),
@@ -143,6 +148,8 @@ def _message(frame: Frame) -> llrp.Message:
                 return _notification(fields["ReaderEventNotificationData"])
             case "GET_READER_CAPABILITIES_RESPONSE":
                 return llrp.CapabilitiesAnswer(frame.id, _status(fields["LLRPStatus"]), _capabilities(fields))
+            case "GET_READER_CONFIG_RESPONSE":
+                return llrp.ConfigAnswer(frame.id, _status(fields["LLRPStatus"]), *_ports(fields))
             case "CUSTOM_MESSAGE":
                 return llrp.Other(frame.type)
             case _:
@@ -251,6 +258,12 @@ def _capabilities(fields: Fields) -> llrp.Capabilities:
     )
 
 
+def _ports(fields: Fields) -> tuple[dict[int, bool], dict[int, bool]]:
+    antennas = {one["AntennaID"]: one["AntennaConnected"] for one in fields.get("AntennaProperties", [])}
+    states = {one["GPIPortNum"]: one["GPIState"] for one in fields.get("GPIPortCurrentState", [])}
+    return antennas, {port: state == _HIGH for port, state in states.items() if state in (_LOW, _HIGH)}
+
+
 def _signed(value: int) -> int:
     return value - 0x10000 if value & 0x8000 else value
 
@@ -302,8 +315,8 @@ def _sllurp_request(request: llrp.Request) -> tuple[str, dict[str, Any]]:
             return "SET_PROTOCOL_VERSION", {"ProtocolVersion": version}
         case llrp.GetReaderCapabilities():
             return "GET_READER_CAPABILITIES", {"RequestedData": 0}
-        case llrp.GetReaderConfig():
-            return "GET_READER_CONFIG", {"RequestedData": 1}
+        case llrp.GetReaderConfig(wanted):
+            return "GET_READER_CONFIG", {"RequestedData": _REQUESTED_DATA[wanted]}
         case llrp.EnableImpinjExtensions():
             return "IMPINJ_ENABLE_EXTENSIONS", {}
         case llrp.SetReaderConfig():
@@ -322,6 +335,7 @@ def _sllurp_request(request: llrp.Request) -> tuple[str, dict[str, Any]]:
             return "CLOSE_CONNECTION", {}
 
 
+_REQUESTED_DATA = {"identification": 1, "antennas": 2, "inputs": 9}
 _SUBSCRIBED = ("GPIEvent", "ROSpecEvent", "ReportBufferFillWarning", "ReaderExceptionEvent", "AntennaEvent")
 
 

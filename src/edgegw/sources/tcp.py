@@ -11,14 +11,12 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from edgegw import net
-from edgegw.core.counters import Counters
-from edgegw.core.model import Scan
-from edgegw.core.scan import ScanFramer, ScanSettings
 from edgegw.errors import LinkDown, LinkRefused
+from edgegw.sources.intake import Intake
 
 READ_BYTES = 4096
 CONNECT_S = 5.0
@@ -27,47 +25,33 @@ KEEPALIVE_EVERY_S = 5
 VANISHED_S = 25
 MAX_CLIENTS = 16
 
-Sink = Callable[[Scan], None]
-
 
 class TcpScanner:
     """What both roles share: bytes of a connection to scans. `address` is host (or IP) and port."""
 
-    def __init__(
-        self,
-        address: tuple[str, int],
-        framing: ScanSettings,
-        *,
-        sink: Sink,
-        room: Callable[[], Awaitable[None]],
-        now: Callable[[], float],
-        counters: Counters,
-    ) -> None:
+    def __init__(self, address: tuple[str, int], intake: Intake) -> None:
         self._host, self._port = address
-        self._framing = framing
-        self._sink = sink
-        self._room = room
-        self._now = now
-        self._counters = counters
+        self._intake = intake
 
     @property
     def name(self) -> str:
-        return self._framing.scanner
+        return self._intake.name
 
     @property
     def address(self) -> str:
         """For sentences: `10.0.0.30:4001`, `[::1]:4001`."""
         return f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
 
-    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sink: Sink) -> None:
+    async def _read(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, scanned: Callable[[], None] = lambda: None
+    ) -> None:
         """Hand over scans until the peer closes; raises LinkDown when the connection breaks."""
-        framer = ScanFramer(self._framing, self._counters)
+        framer = self._intake.framer()
         try:
             _ask_for_life(writer)
             while data := await self._receive(reader):
-                for scan in framer.feed(data, self._now()):
-                    sink(scan)
-                await self._room()
+                if await self._intake.take(data, framer):
+                    scanned()
                 await asyncio.sleep(0)  # neither wait need give way: a flood must not starve the other links
         finally:
             framer.end()
@@ -87,7 +71,7 @@ class ConnectingScanner(TcpScanner):
         """Connect and read until the connection ends, which raises LinkDown."""
         reader, writer = await self._connect()
         up()
-        await self._read(reader, writer, self._sink)
+        await self._read(reader, writer)
         raise LinkDown(self.name, f"{self.address} closed the connection")
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -132,18 +116,17 @@ class ListeningScanner(TcpScanner):
         return f"cannot listen on {self.address}: {_reason(error)}"
 
     async def _serve(self, client: _Client) -> None:
-        def sink(scan: Scan) -> None:
-            client.last_scan_t = scan.t
-            self._sink(scan)
+        def scanned() -> None:
+            client.last_scan_t = self._intake.now()
 
         self._count("connections")
         try:
-            await self._read(client.reader, client.writer, sink)
+            await self._read(client.reader, client.writer, scanned)
         except LinkDown:
             self._count("connections_broken")
 
     def _count(self, what: str) -> None:
-        self._counters.add(self.name, what)
+        self._intake.counters.add(self.name, what)
 
 
 @dataclass(eq=False, slots=True)

@@ -51,13 +51,14 @@ class Connection:
         self._inner: aiosqlite.Connection | None = None
         self._turn = asyncio.Lock()
 
-    async def open(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        """Run `connect`, which may block, in a thread; its errors come out here.
+    async def open(self, connect: Callable[[], tuple[sqlite3.Connection, T]]) -> T:
+        """Run `connect`, which may block, in a thread; its errors, and what else it returns, come out here.
 
         It must allow use from another thread (`check_same_thread=False`): from then on, only aiosqlite's.
         """
-        raw = await asyncio.to_thread(connect)
+        raw, remarks = await asyncio.to_thread(connect)
         self._inner = await aiosqlite.Connection(lambda: raw, iter_chunk_size=64)
+        return remarks
 
     async def close(self) -> None:
         if self._inner is not None:

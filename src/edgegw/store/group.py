@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from edgegw.core.logbook import Entry
+from edgegw.store import decisions
 from edgegw.store.connection import Statement
+from edgegw.store.epochs import Epoch
+
+_PARK = """
+    INSERT OR IGNORE INTO parked (seq, t, reason, topic, payload)
+    SELECT seq, ?, ?, topic, payload FROM outbox JOIN event USING (seq) WHERE seq = ?
+"""
 
 
 class Event(NamedTuple):
@@ -27,10 +35,11 @@ class UnitState(NamedTuple):
 
 
 class Parking(NamedTuple):
-    """Why an event will never be sent. t: since when."""
+    """Why an event is not sent. t: since when. note: topic and payload that go out in its place; None: nothing."""
 
     t: float
     reason: str
+    note: tuple[str, bytes] | None
 
 
 @dataclass(slots=True)
@@ -41,20 +50,41 @@ class Group:
     units: dict[str, UnitState] = field(default_factory=dict)
     states: dict[tuple[str, str], str | None] = field(default_factory=dict)
     published: set[int] = field(default_factory=set)
+    confirmed: int = 0
     parked: dict[int, Parking] = field(default_factory=dict)
+    unparked: set[int] = field(default_factory=set)
+    epochs: list[Epoch] = field(default_factory=list)
+    decisions: list[Entry] = field(default_factory=list)
+    replaced: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return sum(map(len, (self.events, self.units, self.states, self.published, self.parked)))
+        parts = (self.events, self.units, self.states, self.published, self.parked, self.unparked, self.decisions)
+        return sum(map(len, parts)) + len(self.epochs) + bool(self.confirmed)
 
-    def settles(self, seq: int) -> bool:
-        """Whether this group takes event `seq` out of the outbox."""
-        return seq in self.published or seq in self.parked
+    def settles(self, seq: int, again: bool) -> bool:
+        """Whether this group takes event `seq`, which is sent once more, out of the outbox."""
+        parking = self.parked.get(seq)
+        confirmed = seq <= self.confirmed and not again
+        return seq in self.published or confirmed or (parking is not None and parking.note is None)
+
+    def relief(self) -> Group:
+        """What makes the journal smaller, and can be committed alone: what is delivered."""
+        return Group(published=set(self.published), confirmed=self.confirmed)
+
+    def drop(self, relief: Group) -> None:
+        """That is on disk now."""
+        self.published -= relief.published
+        self.confirmed = 0 if self.confirmed <= relief.confirmed else self.confirmed
 
     def statements(self) -> tuple[Statement, ...]:
         """The whole group as SQL. Parking and publishing only apply to what is still in the outbox."""
         deleted = [key for key, state in self.states.items() if state is None]
         kept = [(*key, state) for key, state in self.states.items() if state is not None]
+        parked = [(why.t, why.reason, seq) for seq, why in self.parked.items()]
+        notes = [(*why.note, seq) for seq, why in self.parked.items() if why.note]
+        gone = [*self.published, *(seq for seq, why in self.parked.items() if not why.note)]
         return (
+            *(statement for epoch in self.epochs for statement in epoch.statements()),
             ("INSERT INTO event (seq, t, topic, payload) VALUES (?, ?, ?, ?)", self.events),
             ("INSERT INTO outbox (seq) VALUES (?)", [(event.seq,) for event in self.events]),
             ("UPDATE meta SET last_seq = ?", [(event.seq,) for event in self.events[-1:]]),
@@ -65,9 +95,11 @@ class Group:
                 " ON CONFLICT (scope, key) DO UPDATE SET state = excluded.state",
                 kept,
             ),
-            (
-                "INSERT INTO parked (seq, t, reason) SELECT seq, ?, ? FROM outbox WHERE seq = ?",
-                [(why.t, why.reason, seq) for seq, why in self.parked.items()],
-            ),
-            ("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in (*self.published, *self.parked)]),
+            (_PARK, parked),
+            ("UPDATE event SET topic = ?, payload = ? WHERE seq = ? AND seq IN (SELECT seq FROM outbox)", notes),
+            ("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in gone]),
+            ("DELETE FROM outbox WHERE seq <= ? AND NOT again", [(self.confirmed,)] if self.confirmed else []),
+            ("DELETE FROM parked WHERE seq = ?", [(seq,) for seq in self.unparked]),
+            (decisions.WRITE, self.decisions),
+            (decisions.REPLACE, [(seq,) for seq in self.replaced]),
         )

@@ -14,20 +14,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgegw.config.model import JournalSettings
 from edgegw.core.counters import Counters
+from edgegw.core.logbook import Note
 from edgegw.errors import StoreFailed
 from edgegw.store.connection import Connection, Value, unbroken
+from edgegw.store.decisions import LAST_SEQ, forget_decisions
+from edgegw.store.epochs import ALL, Epoch, Epochs, new_epoch
 from edgegw.store.group import Event, Group, Parking, UnitState
 from edgegw.store.migrate import shipped_migrations
-from edgegw.store.opening import held, open_file, real_path
+from edgegw.store.opening import RESTORED, Birth, Found, open_file, real_path
+from edgegw.store.ownership import Ownership, Witness, held
 from edgegw.store.retention import Retention
-from edgegw.store.trouble import is_of_the_world, sentence
+from edgegw.store.space import Ballast, Space
+from edgegw.store.trouble import is_full, is_of_the_world, is_past_waiting, sentence
 
 RETRY_S = 1.0
 """Pause before a failed commit is tried again."""
@@ -35,31 +40,53 @@ RETRY_S = 1.0
 RETENTION_S = 60.0
 """How often old events and units are looked for."""
 
+LOOK_S = 5.0
+"""How often an idle writer looks whether the file is still there."""
+
 ROOM_GROUPS = 4
 """`room()` holds back while this many full groups wait: one being written, one collecting, two to spare."""
 
 Encode = Callable[[int], tuple[str, bytes]]
 """Topic and payload of an event, given its number, which is part of its id."""
 
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 # CROSS JOIN: walk the outbox, not the history before it.
 _PENDING = """
-    SELECT outbox.seq, topic, payload FROM outbox CROSS JOIN event ON event.seq = outbox.seq
+    SELECT outbox.seq, topic, payload, again FROM outbox CROSS JOIN event ON event.seq = outbox.seq
     WHERE outbox.seq > ? ORDER BY outbox.seq LIMIT ?
 """
+_PARKED = """
+    SELECT seq, t, CAST(reason AS TEXT), CAST(topic AS TEXT), CAST(payload AS BLOB)
+    FROM parked WHERE seq > ? ORDER BY seq LIMIT ?
+"""
+_PUT_BACK = """
+    INSERT OR IGNORE INTO outbox (seq, again) SELECT seq, 1 FROM event WHERE seq BETWEEN ? AND ?
+"""
 _UNIT = "SELECT unit, place, read_point, t FROM whereabouts WHERE unit = ?"
-_RECENT_UNITS = "SELECT unit, place, read_point, t FROM whereabouts WHERE t >= ? ORDER BY t DESC LIMIT ?"
+_RECENT_UNITS = """
+    SELECT unit, place, read_point, CAST(t AS REAL) FROM whereabouts WHERE t >= ? ORDER BY t DESC LIMIT ?
+"""
 _BACKLOG = """
     SELECT (SELECT count(*) FROM outbox), (SELECT count(*) FROM parked),
-           (SELECT t FROM event WHERE seq = (SELECT min(seq) FROM outbox))
+           (SELECT CAST(t AS REAL) FROM event WHERE seq = (SELECT min(seq) FROM outbox))
 """
 
 
 class Row(NamedTuple):
-    """A committed event that waits for the broker."""
+    """A committed event that waits for the broker. again: it was delivered before, and is wanted once more."""
 
     seq: int
+    topic: str
+    payload: bytes
+    again: bool = False
+
+
+class Parked(NamedTuple):
+    """An event that the broker did not take. t: since when; reason: the broker's."""
+
+    seq: int
+    t: float
+    reason: str
     topic: str
     payload: bytes
 
@@ -78,21 +105,29 @@ class Journal:
     def __init__(
         self,
         connection: Connection,
+        ownership: Ownership,
         settings: JournalSettings,
-        epoch: str,
+        epochs: Epochs,
         last_seq: int,
+        remarks: dict[str, str],
         counters: Counters,
         now: Callable[[], float],
     ) -> None:
-        self.epoch = epoch
-        self.last_seq = last_seq  # of the last committed event; 0 = none yet
+        self.last_seq = last_seq  # row of the last committed event; 0 = none yet
         self.failing: str | None = None  # why nothing can be written, a sentence; None = all is well
         self._connection = connection
+        self._ownership = ownership
         self._settings = settings
+        self._epochs = epochs
+        self._remarks = remarks
+        self._found_seq = last_seq
         self._counters = counters
         self._now = now
+        self._space = Space(connection, real_path(settings.path))
         self._retention = Retention(connection, settings, now)
         self._next_seq = last_seq + 1
+        self._damage: str | None = None  # why it must be looked at as a whole, and nothing may be written
+        self._confirmed = 0  # by a central system, since the start
         self._open = Group()
         self._writing = Group()
         self._turn = asyncio.Lock()
@@ -118,12 +153,15 @@ class Journal:
         path = real_path(settings.path)
         steps = shipped_migrations() if migrations is None else migrations
         connection = Connection()
-        with held(path):
+        with held(path) as ownership:
             try:
-                epoch = _new_epoch(now())
-                await unbroken(connection.open(lambda: open_file(path, gateway, epoch, steps)))
-                ((epoch, last_seq),) = await connection.read("SELECT epoch, last_seq FROM meta")
-                journal = cls(connection, settings, epoch, last_seq, counters, now)
+                birth = Birth(gateway, new_epoch(now()))
+                remarks = await unbroken(connection.open(lambda: _open(path, birth, steps, ownership.witness)))
+                epochs = Epochs([Epoch(*row) for row in await connection.read(ALL)])
+                ((last_seq,),) = await connection.read("SELECT last_seq FROM meta")
+                ownership.watch()
+                journal = cls(connection, ownership, settings, epochs, last_seq, remarks, counters, now)
+                journal._bear_witness()
                 try:
                     yield journal
                 finally:
@@ -131,15 +169,25 @@ class Journal:
             finally:
                 await unbroken(connection.close())
 
+    @property
+    def epoch(self) -> str:
+        return self._epochs.present.epoch
+
+    @property
+    def last_number(self) -> int:
+        """Of the last committed event, in the present epoch; 0 = none yet."""
+        return max(0, self.last_seq - self._epochs.present.base)
+
     # --- collecting: goes into the open group, costs microseconds ---
 
     def add_event(self, encode: Encode) -> int:
-        """Take an event in; returns its number. Nothing is taken when `encode` raises."""
+        """Take an event in; returns its number in this epoch. Nothing is taken when `encode` raises."""
         seq = self._next_seq
-        self._open.events.append(Event(seq, self._now(), *encode(seq)))
+        number = seq - self._epochs.present.base
+        self._open.events.append(Event(seq, self._now(), *encode(number)))
         self._next_seq += 1
         self._wake()
-        return seq
+        return number
 
     def put_unit(self, state: UnitState) -> None:
         self._open.units[state.unit] = state
@@ -150,14 +198,36 @@ class Journal:
         self._open.states[scope, key] = state
         self._wake()
 
+    def add_decision(self, note: Note) -> None:
+        """Keep a decision for `edgegw why`."""
+        self._open.decisions.append(note.entry)
+        if note.instead_of:
+            self._open.replaced.append(note.instead_of)
+        self._wake()
+
     def mark_published(self, seq: int) -> None:
         """The broker has taken event `seq`. Whoever marks many awaits `room` as the sources do."""
         self._open.published.add(seq)
         self._wake()
 
-    def park(self, seq: int, reason: str) -> None:
-        """The broker will never take event `seq`: keep it aside."""
-        self._open.parked[seq] = Parking(self._now(), reason)
+    def row_of(self, epoch: str, seq: int) -> int | None:
+        """The number of the row of that event, or of the place before the first; None: no such event."""
+        return self._epochs.row_of(epoch, seq, self.last_seq)
+
+    def confirm(self, upto: int) -> None:
+        """A central system has all rows up to this one."""
+        if upto > self._confirmed:
+            self._confirmed = self._open.confirmed = upto
+            self._wake()
+
+    def park(self, seq: int, reason: str, note: tuple[str, bytes] | None = None) -> None:
+        """The broker does not take event `seq`: keep it aside, and have `note` (topic, payload) sent in its place."""
+        self._open.parked[seq] = Parking(self._now(), reason, note)
+        self._wake()
+
+    def unpark(self, seq: int) -> None:
+        """Event `seq` was added anew, or is given up."""
+        self._open.unparked.add(seq)
         self._wake()
 
     def hasten(self) -> None:
@@ -167,6 +237,8 @@ class Journal:
 
     async def room(self) -> None:
         """Return at once, unless so much waits for the disk that its memory must not grow."""
+        if len(self._open) + len(self._writing) >= ROOM_GROUPS * self._settings.commit_rows:
+            self._counters.add("journal", "held_back")
         while len(self._open) + len(self._writing) >= ROOM_GROUPS * self._settings.commit_rows:
             await self._committed.wait()
 
@@ -187,6 +259,10 @@ class Journal:
             while True:
                 await self._group_or(tidy_at)
                 await self._commit()
+                if self._damage:
+                    raise StoreFailed(self._damage)
+                if self._space.is_short or loop.time() >= tidy_at:
+                    await unbroken(self._look_at_disk())
                 if loop.time() >= tidy_at:
                     more = await unbroken(self.tidy())
                     tidy_at = loop.time() + (0 if more else RETENTION_S)
@@ -194,20 +270,40 @@ class Journal:
             await self.flush()
             raise
 
+    async def _look_at_disk(self) -> None:
+        with contextlib.suppress(sqlite3.Error, OSError):
+            await self._space.look()
+
+    async def begin_epoch(self) -> None:
+        """Central systems know later events of this epoch than we do: it was restored from a copy.
+
+        What was accepted since the start gets numbers of a new epoch, so it must not have been sent yet. What was
+        waiting before keeps its own: it may have been sent before the copy was made. Raises StoreFailed.
+        """
+        epoch = Epoch(new_epoch(self._now()), self._found_seq, self._next_seq - 1)
+        self._epochs.begin(epoch)
+        self._open.epochs.append(epoch)
+        self._remarks["restored"] = RESTORED
+        await self.flush()
+
+    def _bear_witness(self, suspect: bool = False) -> None:
+        self._ownership.bear_witness(Witness(self.epoch, self.last_seq, suspect))
+
     async def flush(self) -> None:
         """Return when everything collected so far is on disk. Raises StoreFailed when it cannot be written."""
         for _ in range(2):  # the group that is being written, or failed, and then the open one
-            if not await self._commit():
-                rows = len(self._open) + len(self._writing)
+            rows = len(self._open) + len(self._writing)
+            if not await self._commit() and rows:
                 raise StoreFailed(f"journal {self._settings.path}: {rows} rows not written: {self.failing}")
 
     async def _group_or(self, tidy_at: float) -> None:
-        """Wait for a group worth committing, or for `tidy_at`."""
+        """Wait for a group worth committing, for `tidy_at`, or for a look at the file."""
         if self.failing:
             await asyncio.sleep(RETRY_S)
             return
+        look_at = asyncio.get_running_loop().time() + LOOK_S
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(tidy_at):
+            async with asyncio.timeout_at(min(tidy_at, look_at)):
                 await self._some.wait()
             async with asyncio.timeout(self._settings.commit_ms / 1000):
                 await self._enough.wait()
@@ -222,26 +318,59 @@ class Journal:
                 self._writing, self._open = self._open, Group()
                 self._some.clear()
                 self._enough.clear()
-            if not self._writing:
-                return True
-            try:
-                await self._connection.write(*self._writing.statements())
-            except sqlite3.Error as error:
-                self._keep(error)
-                return False
-            self._settle()
-            return True
+            lost = self._damage or self._ownership.lost()
+            if lost or not self._writing:
+                self.failing = lost
+                return not lost
+            while True:
+                try:
+                    await self._connection.write(*self._writing.statements())
+                except sqlite3.Error as error:
+                    self._keep(error)
+                    if not (is_full(error) and await self._make_room()):
+                        return False
+                else:
+                    self._settle()
+                    return True
+
+    async def _make_room(self) -> bool:
+        """On a full disk: what is delivered is marked, though nothing else can be written, and the oldest of it is
+        forgotten. Whether that made any room."""
+        try:
+            await self._space.save()
+            for group in (self._writing, self._open):
+                relief = group.relief()
+                await self._connection.write(*relief.statements())
+                group.drop(relief)
+            forgotten = await self._retention.forget_events(disk_full=True)
+        except sqlite3.Error:
+            return False
+        self._counters.add("journal", "events_forgotten", forgotten)
+        return forgotten > 0
 
     def _keep(self, error: sqlite3.Error) -> None:
         if not is_of_the_world(error):
             raise error
         self.failing = sentence(error)
+        if is_past_waiting(error):
+            self._suspect(error)
         self._counters.add("journal", "failed_commits")
+
+    def _suspect(self, error: sqlite3.Error) -> StoreFailed:
+        """Waiting cures nothing: the program ends, and its next start sets aside what is not whole."""
+        self._damage = (
+            f"journal {self._settings.path}: {sentence(error)}: it is looked at, and set aside, at the next start"
+        )
+        self._bear_witness(suspect=True)
+        self._enough.set()
+        self._some.set()
+        return StoreFailed(self._damage)
 
     def _settle(self) -> None:
         if self._writing.events:
             self.last_seq = self._writing.events[-1].seq
             self._counters.add("journal", "events", len(self._writing.events))
+            self._bear_witness()
         self._counters.add("journal", "commits")
         self.failing = None
         self._writing = Group()
@@ -257,6 +386,7 @@ class Journal:
             events = await self._retention.forget_events()
             units = await self._retention.forget_units()
             await self._retention.fold_units()
+            decisions = await forget_decisions(self._connection, self._now(), self._settings.max_mb)
         except sqlite3.Error as error:
             if not is_of_the_world(error):
                 raise
@@ -264,34 +394,79 @@ class Journal:
             return False
         self._counters.add("journal", "events_forgotten", events)
         self._counters.add("journal", "units_forgotten", units)
-        return events > 0
+        return events > 0 or decisions > 0
+
+    def troubles(self) -> dict[str, str]:
+        """What a person should know although everything can be written: a sentence by its cause."""
+        troubles = dict(self._remarks)
+        if self._space.is_short:
+            troubles["disk"] = "the disk is full: delivered events are forgotten early to make room; free some space"
+        if self._retention.overfull:
+            size = f"what waits for the broker takes more than journal.max_mb ({self._settings.max_mb} MB)"
+            cure = "none of it is dropped, so the file grows until the broker takes events again"
+            troubles["overfull"] = f"{size}: {cure}"
+        return troubles
+
+    async def put_back(self, first: int, last: int) -> int:
+        """Have the rows of this range sent once more that are still kept; how many were not waiting anyway."""
+        await self.flush()  # what is delivered, but not yet marked on disk, could not be put back
+        try:
+            (changed,) = await self._connection.write((_PUT_BACK, [(first, last)]))
+        except sqlite3.Error as error:
+            raise StoreFailed(f"journal {self._settings.path}: {sentence(error)}") from error
+        return changed
 
     # --- reading ---
 
     async def pending(self, after_seq: int, limit: int) -> list[Row]:
-        """The oldest events after `after_seq` that nobody has marked or parked, at most `limit`.
+        """The oldest events after `after_seq` that are not delivered, at most `limit`; notes in place of parked ones.
 
         Empty only when there are none. Raises StoreFailed, as every reading here.
         """
         while True:
             found = await self._read(_PENDING, after_seq, limit)
-            rows = [Row(*row) for row in found if not self._settled(row[0])]
+            rows = [self._as_sent(row) for row in map(Row._make, found) if not self._is_settled(row)]
+            rows = [row for row in rows if self._is_ours(row)]
             if rows or len(found) < limit:
                 return rows
             after_seq = found[-1][0]
 
-    def _settled(self, seq: int) -> bool:
-        """Marked or parked, but not yet committed."""
-        return self._open.settles(seq) or self._writing.settles(seq)
+    def _is_ours(self, row: Row) -> bool:
+        """A row that another program wrote wrongly is parked: SQLite holds columns to no type."""
+        if isinstance(row.topic, str) and isinstance(row.payload, bytes):
+            return True
+        self._counters.add("journal", "foreign_rows")
+        self.park(row.seq, "not written by edgegw")
+        return False
+
+    def _is_settled(self, row: Row) -> bool:
+        """Delivered or put aside, but not yet committed."""
+        return self._open.settles(row.seq, row.again) or self._writing.settles(row.seq, row.again)
+
+    def _as_sent(self, row: Row) -> Row:
+        row = row._replace(payload=self._epochs.as_sent(row.seq, row.payload))
+        parking = self._open.parked.get(row.seq) or self._writing.parked.get(row.seq)
+        return Row(row.seq, *parking.note, row.again) if parking and parking.note else row
 
     async def wait_committed(self, after_seq: int) -> None:
         """Return when an event after `after_seq` is on disk."""
         while self.last_seq <= after_seq:
             await self._committed.wait()
 
+    async def parked(self, after_seq: int, limit: int) -> list[Parked]:
+        """The first parked events after `after_seq`."""
+        rows = await self._read(_PARKED, after_seq, limit)
+        return [Parked(*row) for row in rows]
+
+    async def oldest(self, epoch: str) -> int:
+        """The first number of that epoch which is still kept; the next one when there are none."""
+        ((seq,),) = await self._read("SELECT ifnull(min(seq), ?) FROM event", self.last_seq + 1)
+        return max(1, int(seq) - self._epochs.base_of(epoch))
+
     async def states(self, scope: str) -> list[tuple[str, str]]:
         """Key and state of everything that was being decided in `scope`."""
-        return await self._read("SELECT key, state FROM state WHERE scope = ? ORDER BY key", scope)
+        rows = await self._read("SELECT key, state FROM state WHERE scope = ? ORDER BY key", scope)
+        return [(key, state) for key, state in rows if self._are_texts(key, state)]
 
     async def unit(self, unit: str) -> UnitState | None:
         rows = await self._read(_UNIT, unit)
@@ -300,21 +475,39 @@ class Journal:
     async def recent_units(self, since_t: float, limit: int) -> list[UnitState]:
         """Units seen at or after `since_t`, latest first. Reads the whole table: for the start."""
         rows = await self._read(_RECENT_UNITS, since_t, limit)
-        return [UnitState(*row) for row in rows]
+        return [UnitState(*row) for row in rows if self._are_texts(*row[:3])]
+
+    def _are_texts(self, *values: object) -> bool:
+        if all(isinstance(value, str) for value in values):
+            return True
+        self._counters.add("journal", "foreign_rows")
+        return False
+
+    async def last_decision(self) -> int:
+        """The number of the newest entry in the log of decisions; 0 = none."""
+        ((last_seq,),) = await self._read(LAST_SEQ)
+        return int(last_seq)
 
     async def backlog(self) -> Backlog:
         """How much is still to be delivered. 10 ms for a million events: for the status, not for each event."""
         ((pending, parked, oldest_t),) = await self._read(_BACKLOG)
-        return Backlog(pending, parked, 0.0 if oldest_t is None else max(0.0, self._now() - oldest_t))
+        return Backlog(pending, parked, 0.0 if oldest_t is None else round(max(0.0, self._now() - oldest_t), 1))
 
     async def _read(self, sql: str, *values: Value) -> list[Any]:
         try:
             return await self._connection.read(sql, *values)
         except sqlite3.Error as error:
+            if is_past_waiting(error):
+                raise self._suspect(error) from error
             raise StoreFailed(f"journal {self._settings.path}: {sentence(error)}") from error
 
 
-def _new_epoch(t: float) -> str:
-    """A ULID (github.com/ulid/spec): 48 bits of milliseconds and 80 random ones as 26 Crockford digits."""
-    value = round(t * 1000) << 80 | int.from_bytes(os.urandom(10))
-    return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+def _open(path: Path, birth: Birth, migrations: Sequence[str], witness: Witness) -> Found:
+    """On a full disk even reading needs some room, for what SQLite keeps beside the file: the ballast gives it."""
+    try:
+        return open_file(path, birth, migrations, witness)
+    except StoreFailed as failed:
+        no_room = isinstance(failed.__cause__, sqlite3.Error) and is_full(failed.__cause__)
+        if not no_room or not Ballast(path).drop():
+            raise
+    return open_file(path, birth, migrations, witness)

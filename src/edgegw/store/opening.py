@@ -1,30 +1,28 @@
 """Getting a journal file into service: whose it is, whether it is whole, which version, how it is written.
 
-A file that is refused is left exactly as it was found.
+A file that is refused is left exactly as it was found. One that is damaged stands aside, a new one begins. One
+that is a copy begins a new epoch: the inode of the file, or the witness beside it (see `ownership`), tells.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from edgegw.errors import StoreFailed
+from edgegw.store.damage import Damaged, refuse_altered, refuse_damaged, set_aside
 from edgegw.store.migrate import upgrade, version_of
-from edgegw.store.trouble import sentence
+from edgegw.store.ownership import Witness
+from edgegw.store.trouble import is_damage, sentence
 
 APPLICATION_ID = 0x45444757
 """Stands in the header of every journal (set by the schema): tells it from any other SQLite file."""
 
 BUSY_S = 1.0
 """How long SQLite waits for another program's lock before the commit counts as failed and is tried again."""
-
-CHECK_WHOLE_BYTES = 512 * 1024 * 1024
-"""The start-up check reads what it checks: ten seconds of an SD card for this much. Of a larger file, which is
-a backlog, the events are left out; a damaged one is found when it is read."""
 
 PAGE_BYTES = 1024
 """A commit rewrites a few pages of which little has changed: small ones wear the card least. Of 1024, 2048 and
@@ -34,89 +32,119 @@ WAL_BYTES = 4 * 1024 * 1024
 """The write-ahead log is copied into the file at this size, and cut back to it when it had to grow."""
 
 
+class Birth(NamedTuple):
+    """What a new journal is called: the gateway, and the epoch, which a copy of an old one takes as well."""
+
+    gateway: str
+    epoch: str
+
+
+class Found(NamedTuple):
+    """A connection in service. remarks: what a person should know, a sentence by its cause."""
+
+    connection: sqlite3.Connection
+    remarks: dict[str, str]
+
+
 def real_path(path: Path) -> Path:
     """One name for one file, whatever links lead to it, so that the lock is the same for all."""
     return Path(os.path.realpath(path))
 
 
-@contextlib.contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Own the journal: an flock on `PATH.lock`. The kernel drops it with the process, kill -9 included.
-
-    The lock file stays behind on purpose: removing it would let two processes lock two different files.
-    Raises StoreFailed when another process owns the journal or the directory cannot be written.
-    """
-    _make_directory(path)
-    try:
-        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    except OSError as error:
-        raise StoreFailed(f"journal {path}: cannot write {path}.lock: {error.strerror}") from error
-    try:
-        _lock(lock, path)
-        yield
-    finally:
-        os.close(lock)
-
-
-def _make_directory(path: Path) -> None:
-    try:
-        path.parent.mkdir(mode=0o750, exist_ok=True)
-    except OSError as error:
-        problem = f"cannot create the directory {path.parent}: {error.strerror}"
-        raise StoreFailed(f"journal {path}: {problem} - create it or change journal.path") from error
-
-
-def _lock(lock: int, path: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
-        problem = f"another edgegw (process {owner}) is using it"
-        raise StoreFailed(f"journal {path}: {problem} - stop that one, or give each its own journal.path") from error
-    with contextlib.suppress(OSError):  # a full disk must not keep the gateway down; the lock holds without it
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, b"%d\n" % os.getpid(), 0)
-
-
-def open_file(path: Path, gateway: str, epoch: str, migrations: Sequence[str]) -> sqlite3.Connection:
-    """Open `path` read-write, or create it (mode 0640) for `gateway` with `epoch`. Blocks; be its owner first.
+def open_file(path: Path, birth: Birth, migrations: Sequence[str], witness: Witness) -> Found:
+    """Open `path` read-write, or create it (mode 0640). Blocks; be its owner first.
 
     The connection commits nothing by itself and may be handed to another thread.
 
-    Raises StoreFailed, with a sentence and the cure, for a file that is foreign, damaged, newer or another
-    gateway's.
+    Raises StoreFailed, with a sentence and the cure, for a file that is foreign, newer or another gateway's, and for
+    one that is damaged and cannot be set aside.
     """
+    try:
+        return _open(path, birth, migrations, witness)
+    except Damaged as damage:
+        remark = set_aside(path, damage.finding)
+    connection, _ = _open(path, birth, migrations, Witness())
+    return Found(connection, {"damaged": remark})
+
+
+def _open(path: Path, birth: Birth, migrations: Sequence[str], witness: Witness) -> Found:
     try:
         if not path.exists():  # SQLite would create it readable by everybody; its side files copy the mode
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
         connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _as_text
     except OSError as error:
         raise StoreFailed(f"journal {path}: cannot create it: {error.strerror}") from error
     except sqlite3.Error as error:
         raise StoreFailed(f"journal {path}: {sentence(error)}") from error
     try:
-        _prepare(connection, path, gateway, epoch, migrations)
+        remarks = _prepare(connection, path, birth, migrations, witness)
     except sqlite3.Error as error:
         connection.close()
+        if is_damage(error) and says_edgegw(path, witness):
+            raise Damaged(str(error)) from error
         raise StoreFailed(f"journal {path}: {sentence(error)}") from error
     except StoreFailed:
         connection.close()
         raise
-    return connection
+    return Found(connection, remarks)
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, gateway: str, epoch: str, migrations: Sequence[str]) -> None:
+def _as_text(stored: bytes) -> str:
+    """Another program may have written what is not UTF-8: shown as far as it goes."""
+    return stored.decode("utf-8", "replace")
+
+
+def says_edgegw(path: Path, witness: Witness) -> bool:
+    """Whether a file that SQLite cannot read is a journal: somebody saw it written, or its header has our application
+    id (sqlite.org/fileformat2.html, 1.3.10)."""
+    if witness.epoch:
+        return True
+    with path.open("rb") as file:
+        header = file.read(72)
+    return header.startswith(b"SQLite format 3\0") and header[68:] == APPLICATION_ID.to_bytes(4, "big")
+
+
+def _prepare(
+    connection: sqlite3.Connection, path: Path, birth: Birth, migrations: Sequence[str], witness: Witness
+) -> dict[str, str]:
     _refuse_foreign(connection, path)
     _refuse_newer(connection, path, len(migrations))
-    _refuse_damaged(connection, path)
-    if version_of(connection):
-        _refuse_other_gateway(connection, path, gateway)
+    _refuse_other_gateway(connection, path, birth.gateway)
+    refuse_damaged(connection, path, witness.suspect)
+    refuse_altered(connection, migrations[: version_of(connection)])
     _set_mode(connection, path)
     upgrade(connection, migrations)
-    connection.execute(
-        "INSERT INTO meta (gateway, epoch, last_seq) SELECT ?, ?, 0 WHERE NOT EXISTS (SELECT 1 FROM meta)",
-        (gateway, epoch),
-    )
+    return _begin(connection, path, birth, witness)
+
+
+def _begin(connection: sqlite3.Connection, path: Path, birth: Birth, witness: Witness) -> dict[str, str]:
+    """The first epoch of a new file, a new one for a copy; in one transaction, or not at all."""
+    inode = path.stat().st_ino
+    connection.execute("BEGIN IMMEDIATE")
+    row = connection.execute("SELECT last_seq, inode FROM meta").fetchone()
+    if row is None:
+        connection.execute("INSERT INTO meta (gateway, epoch, last_seq, inode) VALUES (?, ?, 0, ?)", (*birth, inode))
+        connection.execute("INSERT INTO epoch (epoch, base, stamped) VALUES (?, 0, 0)", (birth.epoch,))
+        connection.execute("COMMIT")
+        return {}
+    last_seq, known_inode = row
+    epochs = {epoch for (epoch,) in connection.execute("SELECT epoch FROM epoch")}
+    is_copy = known_inode not in (inode, None) or witness.knows_more_than(epochs, last_seq)
+    if is_copy:
+        sql = "INSERT INTO epoch (epoch, base, stamped) VALUES (?, ?, 0)"
+        connection.execute(sql, (birth.epoch, last_seq))
+        connection.execute("UPDATE meta SET epoch = ?", (birth.epoch,))
+    if known_inode != inode:  # nothing is written without need: the disk may be full
+        connection.execute("UPDATE meta SET inode = ?", (inode,))
+    connection.execute("COMMIT")
+    return {"restored": RESTORED} if is_copy else {}
+
+
+RESTORED = (
+    "the journal was restored from a copy: a new epoch has begun; what moved since the copy was made, only central"
+    " systems know"
+)
 
 
 def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
@@ -134,21 +162,12 @@ def _refuse_newer(connection: sqlite3.Connection, path: Path, known: int) -> Non
         raise StoreFailed(f"journal {path}: {problem} - install the edgegw that wrote it, or a newer one")
 
 
-def _refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
-    """`PRAGMA quick_check` of the whole file, or of all tables but the events."""
-    checks = ["PRAGMA quick_check(1)"]
-    if path.stat().st_size > CHECK_WHOLE_BYTES:
-        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name != 'event'")
-        checks = [f"PRAGMA quick_check({name})" for (name,) in tables]
-    for check in checks:
-        (finding,) = connection.execute(check).fetchone()
-        if finding != "ok":
-            cure = "move it away (its events may be rescued) and start again"
-            raise StoreFailed(f"journal {path}: the file is damaged ({finding}) - {cure}")
-
-
 def _refuse_other_gateway(connection: sqlite3.Connection, path: Path, gateway: str) -> None:
-    row = connection.execute("SELECT gateway FROM meta").fetchone()
+    """Before anything else is found wrong with it: another gateway's is not ours to set aside."""
+    try:
+        row = connection.execute("SELECT gateway FROM meta").fetchone()
+    except sqlite3.Error:  # new, or damaged
+        return
     if row is not None and row[0] != gateway:
         problem = f"it belongs to gateway {row[0]!r}, the configuration says {gateway!r}"
         cure = "set gateway back, or give this gateway its own journal.path"

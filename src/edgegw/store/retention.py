@@ -31,12 +31,11 @@ _FOLD = """
     ON CONFLICT (unit) DO UPDATE SET place = excluded.place, read_point = excluded.read_point, t = excluded.t
 """
 _OLDEST_PUBLISHED = """
-    SELECT seq, t FROM event
+    SELECT seq, CAST(t AS REAL) FROM event
     WHERE seq < ifnull((SELECT min(seq) FROM outbox), 9223372036854775807)
-      AND seq NOT IN (SELECT seq FROM parked)
     ORDER BY seq LIMIT ?
 """
-_FORGET = "DELETE FROM event WHERE seq BETWEEN ? AND ? AND seq NOT IN (SELECT seq FROM parked)"
+_FORGET = "DELETE FROM event WHERE seq BETWEEN ? AND ?"
 _USED_BYTES = """
     SELECT (page_count - freelist_count) * page_size
     FROM pragma_page_count, pragma_freelist_count, pragma_page_size
@@ -52,13 +51,15 @@ class Retention:
         self._max_bytes = settings.max_mb * 1024 * 1024
         self._now = now
         self._unit_cursor = ""
+        self.overfull = False  # the file is larger than max_mb by what cannot be forgotten
 
-    async def forget_events(self) -> int:
-        """The oldest published events: those too old, or any when the file is too large."""
+    async def forget_events(self, *, disk_full: bool = False) -> int:
+        """The oldest published events: those too old, or any when the file is too large, or the disk is full."""
         oldest = await self._connection.read(_OLDEST_PUBLISHED, STEP_ROWS)
         too_large = await self._used_bytes() > self._max_bytes
-        before_t = math.inf if too_large else self._now() - self._keep_s
+        before_t = math.inf if too_large or disk_full else self._now() - self._keep_s
         old = [seq for seq, _ in takewhile(lambda row: row[1] < before_t, oldest)]
+        self.overfull = too_large and not old
         if not old:
             return 0
         (forgotten,) = await self._connection.write((_FORGET, [(old[0], old[-1])]))
@@ -73,7 +74,7 @@ class Retention:
     async def forget_units(self) -> int:
         """Look at the next STEP_ROWS units in order of their keys, round and round."""
         rows = await self._connection.read(
-            "SELECT unit, t FROM unit WHERE unit > ? ORDER BY unit LIMIT ?", self._unit_cursor, STEP_ROWS
+            "SELECT unit, CAST(t AS REAL) FROM unit WHERE unit > ? ORDER BY unit LIMIT ?", self._unit_cursor, STEP_ROWS
         )
         self._unit_cursor = rows[-1][0] if len(rows) == STEP_ROWS else ""
         before_t = self._now() - UNIT_KEEP_S

@@ -114,7 +114,7 @@ def test_another_makers_message_hides_nothing() -> None:
 
 def test_an_undecodable_frame_of_right_length_costs_itself_only() -> None:
     taker, counters = framer()
-    taker.feed(message(63, b"\xff\xff\xff\xff") + KEEPALIVE)
+    taker.feed(message(63, b"\x00\xf6\x00\x06\xff\xff") + KEEPALIVE)
     undecodable = taker.next_frame()
     assert undecodable is not None
     taker.reject(undecodable)
@@ -122,13 +122,57 @@ def test_an_undecodable_frame_of_right_length_costs_itself_only() -> None:
     assert counters.get("dock-1", "bad_frames") == 1
 
 
-def test_a_lying_length_is_found_when_the_frame_stalls() -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xff\xff\xff\xff",  # no parameter
+        b"\x00\xf0\x00\x04" + b"\x03\xff",  # cut off
+        b"\x00\xf0\x00\x04" + b"\x00\xf0\x00\x03",  # too short for itself
+        b"\x00\xf0\x00\x04" + b"\x00\xf0\x00\x05",  # reaches over the end
+        b"\x00\xf0\x00\x04" + b"\x00\xf6\x00\x04",  # belongs into another message
+        b"\x00\xf0\x00\x04" + b"\x04\xf0\x00\x04",  # reserved bits
+    ],
+)
+def test_parameters_that_do_not_fill_their_message_are_no_message(body: bytes) -> None:
     taker, counters = framer()
-    taker.feed(HEADER.pack(1 << 10 | 61, 50_000, 9) + EVENT + KEEPALIVE + KEEPALIVE)
+    taker.feed(message(61, body) + EVENT + KEEPALIVE)
+    assert [frame.type for frame in frames(taker)] == [63, 62]
+    assert counters.get("dock-1", "bad_frames") == 1
+
+
+def test_a_lying_length_is_found_at_the_first_parameter_that_is_none() -> None:
+    """Not only when 50,000 bytes have come, or none for a second."""
+    taker, counters = framer()
+    tag = b"\x00\xf0\x00\x11\x8d" + b"E" * 12
+    taker.feed(HEADER.pack(1 << 10 | 61, 50_000, 9) + tag + EVENT + KEEPALIVE)
+    assert [frame.type for frame in frames(taker)] == [63, 62]
+    assert counters.get("dock-1", "bad_frames") == 1
+
+
+def test_a_lying_length_of_a_parameter_is_found_when_the_frame_stalls() -> None:
+    taker, counters = framer()
+    taker.feed(HEADER.pack(1 << 10 | 61, 50_000, 9) + b"\x00\xf0\xc0\x00" + EVENT + KEEPALIVE + KEEPALIVE)
     assert frames(taker) == []
     assert taker.incomplete
     assert taker.stalled()
     assert [frame.type for frame in frames(taker)] == [63, 62, 62]
+    assert counters.get("dock-1", "bad_frames") == 1
+
+
+def test_messages_swallowed_by_the_last_parameter_are_kept() -> None:
+    """The tag had a hundred bytes more; the length of the frame fits by chance, its content does not."""
+    taker, counters = framer()
+    tag = b"\x00\xf0" + (4 + 13 + 100).to_bytes(2) + b"\x8d" + b"E" * 12
+    following = (EVENT + KEEPALIVE) * 5
+    taker.feed(HEADER.pack(1 << 10 | 61, 10 + 4 + 13 + 100, 9) + tag + following)
+    found = []
+    while (frame := taker.next_frame()) is not None:
+        try:
+            decode_report(frame.body) if frame.type == 61 else list(walk(frame.body, 0, len(frame.body)))
+            found.append(frame.type)
+        except Malformed as malformed:
+            taker.reject(frame, malformed.at)
+    assert found == [63, 62] * 5
     assert counters.get("dock-1", "bad_frames") == 1
 
 

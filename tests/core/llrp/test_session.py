@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from edgegw.core.counters import Counters
 from edgegw.core.llrp import session as conversation
 from edgegw.core.llrp.frame import HEADER
-from edgegw.core.llrp.messages import Capabilities
+from edgegw.core.llrp.messages import Capabilities, ReaderEvent
 from edgegw.core.llrp.rospec import ReaderSettings
 from edgegw.core.llrp.session import Event, Output, Phase, Reading, Session, Stamp, Tags
 from edgegw.errors import LinkDown, LinkRefused
@@ -26,8 +27,11 @@ OK = bytes.fromhex("011f000800000000")
 REFUSED = bytes.fromhex("011f00100064000001210008 00e00064".replace(" ", ""))  # ParameterError: RFTransmitter
 HANDSHAKE = [
     "GET_READER_CAPABILITIES", "DELETE_ROSPEC", "DELETE_ACCESSSPEC", "SET_READER_CONFIG", "ADD_ROSPEC",
-    "ENABLE_ROSPEC", "START_ROSPEC", "ENABLE_EVENTS_AND_REPORTS",
+    "ENABLE_ROSPEC", "START_ROSPEC", "ENABLE_EVENTS_AND_REPORTS", "GET_READER_CONFIG",
 ]  # fmt: skip
+
+PORTS = {1: 0x80, 2: 0, 3: 0}
+"""Antenna -> its flags in AntennaProperties: the highest bit says that it is connected."""
 
 Answer = Callable[[int, bytes], bytes | None]
 
@@ -359,6 +363,61 @@ def test_a_silent_reader_that_answers_stays() -> None:
     assert reader.session.deadline == 31.0
 
 
+@pytest.mark.parametrize(
+    "noise",
+    [b"\xff", b"\0" * 40, message(63, b"\x00\xf6\x00\x06\xff\xff", 0), HEADER.pack(1 << 10 | 61, 500_000, 1)],
+    ids=["noise", "zeros", "undecodable", "headers without an end"],
+)
+def test_noise_is_no_sign_of_life(noise: bytes) -> None:
+    reader = Reader(settings(keepalive_s=10.0)).greet()
+    for tenth in range(1, 250):
+        reader.session.receive(noise, tenth / 10)
+        if tenth / 10 >= reader.session.deadline:
+            reader.session.tick(tenth / 10)
+    with pytest.raises(LinkDown, match=r"no answer to GET_READER_CONFIG within 10 s, and what came cannot be decoded"):
+        reader.session.tick(25.0)
+
+
+def test_a_message_that_drips_in_for_ever_is_no_sign_of_life() -> None:
+    """Byte by byte, each in time: a report of 256 tags would be at its end after an hour."""
+    reader = Reader(settings(keepalive_s=10.0)).greet()
+    report = message(61, (b"\x00\xf0\x00\x11\x8d" + b"E" * 12) * 256, 5)
+    for second in range(25):
+        reader.session.receive(report[second : second + 1], float(second))
+        if second >= reader.session.deadline:
+            reader.session.tick(float(second))
+    with pytest.raises(LinkDown, match="no answer to GET_READER_CONFIG"):
+        reader.session.tick(25.0)
+
+
+def test_a_slow_message_is_awaited_while_others_came_before() -> None:
+    reader = Reader(settings(keepalive_s=10.0)).greet()
+    report = message(61, b"\x00\xf0\x00\x11\x8d" + b"E" * 12, 5)
+    for at, second in zip(range(len(report)), range(14), strict=False):
+        reader.session.receive(report[at : at + 1], float(second))
+        reader.session.tick(float(second))
+    assert reader.session.receive(report[14:], 14.0) != []
+    assert reader.session.deadline == 29.0
+
+
+def test_a_long_report_comes_in_parts() -> None:
+    reader = Reader(settings()).greet()
+    reader.outputs.clear()
+    reader.hear(message(61, (b"\x00\xf0\x00\x11\x8d" + b"E" * 12) * 300, 5))
+    parts = [len(output.entries) for output in reader.outputs if isinstance(output, Tags)]
+    assert (sum(parts), max(parts)) == (300, conversation.MAX_TAGS)
+
+
+def test_what_was_said_before_the_goodbye_is_not_lost_with_it() -> None:
+    reader = Reader(settings()).greet()
+    tag = message(61, b"\x00\xf0\x00\x11\x8d" + b"E" * 12, 5)
+    with pytest.raises(LinkDown, match="closed the connection by itself"):
+        reader.session.receive(tag + message(63, b"\x00\xf6\x00\x08\x01\x01\x00\x04", 0), 1.0)
+    (said,) = reader.session.outputs()
+    assert isinstance(said, Tags)
+    assert reader.session.outputs() == []
+
+
 def test_reports_are_taken_and_bad_frames_counted() -> None:
     reader = Reader(settings()).greet()
     reader.outputs.clear()
@@ -382,6 +441,25 @@ def test_events_are_told_and_close_ends() -> None:
     assert reader.outputs[-1].event.kind == "antenna"
     with pytest.raises(LinkDown, match="closed the connection by itself"):
         reader.hear(message(63, b"\x00\xf6\x00\x08\x01\x01\x00\x04", 0))
+
+
+def test_the_state_of_the_ports_is_asked_for_once_and_told_like_events() -> None:
+    """Antenna 1 is there, 2 is missing, 3 is nobody's and missing; input 1 is high, input 2 was not asked for."""
+    reader = Reader(replace(settings(), antennas=(1, 2), inputs=(1,)), mute={"GET_READER_CONFIG"}).greet()
+    assert reader.asked[-2:] == ["GET_READER_CONFIG"] * 2
+    wanted = [frame[12] for frame in reader.frames[-2:]]
+    assert wanted == [2, 9]
+    antennas = b"".join(b"\x00\xdd\x00\x09" + bytes([flag]) + b"\0" + bytes([n, 0, 0]) for n, flag in PORTS.items())
+    inputs = b"\x00\xe1\x00\x08\x00\x01\x80\x01" + b"\x00\xe1\x00\x08\x00\x02\x80\x01"
+    for sent, answer in zip(reader.frames[-2:], (antennas, inputs), strict=True):
+        reader.hear(message(12, OK + answer, HEADER.unpack_from(sent)[2]))
+    told = [output.event for output in reader.outputs if isinstance(output, Event)]
+    assert told == [
+        ReaderEvent("antenna", 1, True),
+        ReaderEvent("antenna", 2, False),
+        ReaderEvent("gpi", 1, True),
+    ]
+    assert reader.counters.get("dock-1", "unmatched_answers") == 0
 
 
 def test_stop_leaves_the_reader_clean() -> None:

@@ -10,6 +10,7 @@ side; what stays near the door gets twice as long, for it may come back. A unit 
     load          it was there when its load crossed, and its reads fit that load (`load`)
     memory        only one side saw it, and it was last known to be on the other (`known`)
     visit         the same; it had come to the door on the other side and vanished: it crossed then
+    beam          its reads do not say which way it went, or say it wrongly, and the photo-eyes do (`beam`)
 
     no movement   the evidence
     one-side      only one side saw it: it passed by, or stands there
@@ -17,9 +18,15 @@ side; what stays near the door gets twice as long, for it may come back. A unit 
     no-order      both sides saw it at about the same time, or its own habits explain its reads as well
     steady        its signal does not wander: it lies still (`steady`; what still means is learned at each door)
     parked        still in view when max_open_s had passed, and not crossed
-    weak          only one side saw it, fainter than what crosses here
+    weak          fainter than what crosses here (`level`): it passed elsewhere
     vetoed-by-load most of the units around it did not cross
+    no-beam       it seems to have crossed, and the photo-eyes saw nothing go through (`beam`)
+    blind         only one side saw it, and the other one could see nothing at that time: nobody knows
     other-door    a neighbouring door heard the same pass better, or has reported it (`edgegw.core.pipeline`)
+
+What the rest of the dock saw of a unit (a scan within a place, another door) tells each door on which side it is;
+that alone makes no movement, and one read on the other side does not either. With `early`, what has come to the far
+side and is heard there alone for a second is decided, without waiting for it to go away.
 
 A read that belongs to an episode already decided is `late`: counted, never weighed again.
 Memory: at most MAX_OPEN units in view at about 5 kB, MAX_KNOWN remembered at about 1 kB.

@@ -6,61 +6,81 @@ import heapq
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from itertools import islice
 
 from edgegw.core.counters import Counters
 from edgegw.core.door import episode as episodes
+from edgegw.core.door.beam import DEAD, Beams
 from edgegw.core.door.episode import Episode, Glimpse
 from edgegw.core.door.known import Known, Memory
-from edgegw.core.door.load import AROUND_S, MAX_ODDS, TOGETHER_S, Load, gather, likeness, pool
-from edgegw.core.door.order import OTHER, Order, has_left, weigh
+from edgegw.core.door.level import Level
+from edgegw.core.door.load import AROUND_S, MAX_ODDS, TOGETHER_S, Lineup, Load, likeness, pool
+from edgegw.core.door.order import OTHER, Order, has_arrived, has_left, weigh
 from edgegw.core.door.settings import DoorSettings
 from edgegw.core.door.steady import RESIDENT_S, Threshold
+from edgegw.core.door.surroundings import ALONE, Surroundings
 from edgegw.core.identity.value import Identity
-from edgegw.core.model import Direction, LoadVote, Movement, Passed, Side, TagRead, Why
+from edgegw.core.model import Direction, Heard, LoadVote, Movement, Passed, Side, TagRead, Why
 
 MAX_OPEN = 20_000
 HABIT_READS = 8
 """Fewer glimpses are no habit."""
-STANDING_ODDS = 20.0
+MOBILE_DB = 1.5
+"""A signal that wanders by less is no sign of movement, however still the site's other tags lie."""
+STANDING_ODDS = 4.0
 """A tag that has been standing in view crosses rarely: its reads must be this much likelier than its habits."""
+MOVED_ODDS = 1000.0
+"""What lies still by its signal has crossed only if its reads are so much likelier than its habits."""
 RETRY_S = 0.5
 LATER_S = 0.05
 """What was weighed and not decided is not weighed again at once."""
 STAYS = 2.0
 """What stays on the far side for so many times quiet_s has crossed, though it is still in view."""
+YIELDS = 3.0
+"""For so many times quiet_s a door waits for a neighbour that hears the unit better."""
+COMPANY = 64
+"""Of so many units, read last, doors compare how well they hear them."""
 SAME_PASS_S = 5.0
 """What two doors hear within so long is one pass."""
+TOLD_READS = 3
+"""So many reads on the other side make a crossing of what only the rest of the dock knew: one may be a reflection."""
+BEAM_S = 3.0
+"""Between the moment when something is in a beam, and when its tags seem to cross."""
+EARLY_S = 1.0
+"""An early decision waits so long for a read of the side it left."""
 _DIRECTION: dict[Side, Direction] = {"inside": "out", "outside": "in"}
 
 Decided = list[Movement | Passed]
 
 
-class Claim(NamedTuple):
-    """moved: this door has decided that it crossed here. power: summed over its reads, 0 unless both sides saw it."""
+@dataclass(slots=True, eq=False)
+class _Open:
+    """`order`: what the reads of that version say alone."""
 
-    moved: bool
-    power: float
-
-
-class _Open(NamedTuple):
     unit: str
     identity: Identity
     episode: Episode
     known: Known
+    order: Order | None = None
+    version: int = -1
 
 
 class Door:
     """All episodes of one door. `see` takes reads, `advance` decides what time has finished."""
 
-    def __init__(self, settings: DoorSettings, counters: Counters) -> None:
+    def __init__(self, settings: DoorSettings, counters: Counters, surroundings: Surroundings = ALONE) -> None:
         self.settings = settings
+        self.beams = Beams(settings.photo_eyes)
         self._counters = counters
+        self._dock = surroundings
         self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._pairs: dict[str, _Open] = {}  # those that both sides saw
+        self._lineup: Lineup | None = None  # of these, until something changes
         self._due: list[tuple[float, str]] = []
         self._memory = Memory(settings.memory_s)
         self._threshold = Threshold()
-        self._faint_dbm: float | None = None
+        self._level = Level()
         self._loads: list[Load] = []
         self._changed: set[str] = set()
 
@@ -76,6 +96,7 @@ class Door:
             decided += self._finish(one, read.t, now)
             one = None
         if one is None:
+            self._recall(unit, known)
             follows = read.t <= known.decided_t + self.settings.quiet_s
             one = _Open(unit, identity, Episode(read, follows), known)
             decided += self._make_room(now)
@@ -88,12 +109,14 @@ class Door:
             self._changed.add(unit)
         if one.episode.last_t - one.episode.first_t > self.settings.max_open_s:
             decided += self._shorten(one, now)
+        self._pair(one)
         self._schedule(one)
         return decided
 
     def advance(self, through_t: float, now: float) -> Decided:
         """Decide everything that is due until `through_t`, oldest first."""
         decided: Decided = []
+        self._lineup = None
         while self._due and self._due[0][0] <= through_t:
             due_t, unit = heapq.heappop(self._due)
             one = self._open.get(unit)
@@ -118,15 +141,17 @@ class Door:
             heapq.heappop(self._due)
         return None
 
-    def claim(self, unit: str, t: float) -> Claim:
-        """How well this door heard a unit cross around `t`, for its neighbours."""
-        known, one = self._memory.get(unit), self._open.get(unit)
-        if known is None:
-            return Claim(False, 0.0)
-        power = known.heard if abs(known.decided_t - t) <= SAME_PASS_S else 0.0
-        if one and one.episode.first_t <= t + SAME_PASS_S and one.episode.last_t >= t - SAME_PASS_S:
-            power = max(power, one.episode.power)
-        return Claim(abs(known.moved_t - t) <= SAME_PASS_S, power)
+    def has_moved(self, unit: str, t: float) -> bool:
+        """Whether it crossed this door around `t`."""
+        known = self._memory.get(unit)
+        return known is not None and abs(known.moved_t - t) <= SAME_PASS_S
+
+    def heard_around(self, unit: str, t: float) -> dict[str, float]:
+        """Power of this unit's reads around `t`, and of those of the units read last. Empty: it is not weighed here."""
+        if unit not in self._open:
+            return {}
+        latest = {unit, *islice(reversed(self._open), COMPANY)}
+        return {name: self._open[name].episode.power_around(t, SAME_PASS_S) for name in latest}
 
     def disclaim(self, unit: str) -> None:
         """The movement that was just decided took place at another door."""
@@ -134,6 +159,13 @@ class Door:
         if known is not None:
             known.moved_t = -math.inf
             known.be_on(None, known.seen_t)
+
+    def is_weighing(self, t: float) -> bool:
+        """Whether something is undecided that was there at `t` and may have crossed then."""
+        return any(
+            self._is_around(one, t) and one.known.moved_t < t - AROUND_S and not self._is_steady(one)
+            for one in self._open.values()
+        )
 
     @property
     def units_in_view(self) -> int:
@@ -152,6 +184,7 @@ class Door:
             raise ValueError("the episode lies in the future: the clock has been set back since")
         one = _Open(unit, identify(episode.read), episode, self._memory.of(unit, episode.last_t))
         self._open[unit] = one
+        self._pair(one)
         self._schedule(one)
 
     def restore_decided(self, unit: str, until_t: float, place: str = "") -> None:
@@ -175,26 +208,39 @@ class Door:
         if len(episode.sides) == 2:
             order = self._order(one)
             if order.origin:
-                due_t = min(due_t, order.t + quiet_s)
+                due_t = min(due_t, order.t + self._settle_s)
         elif self._from_memory(one):
             due_t = min(due_t, episode.first_t + quiet_s)
         return max(due_t, episode.not_before_t)
 
+    @property
+    def _settle_s(self) -> float:
+        """From a crossing until it is weighed at the earliest."""
+        return min(EARLY_S, self.settings.quiet_s) if self.settings.early else self.settings.quiet_s
+
     def _order(self, one: _Open) -> Order:
         """What its own reads say, against its own habits."""
-        order = weigh(one.episode.glimpses, self.settings.min_order_s)
+        order = self._own_order(one)
         if order.origin is None:
             return order
-        if self._is_steady(one):
+        gain = likeness(one.episode.glimpses, order.t, order.origin, one.known.sides)
+        if self._is_steady(one) and gain < math.log(MOVED_ODDS):
             return order._replace(reason="steady", origin=None)
         if self._is_return(one.known, order):
             return order._replace(reason="turned-back", origin=None)
         habits = one.known.sides
         if sum(habits.values()) >= HABIT_READS:
             odds = STANDING_ODDS if one.episode.follows else 1.0
-            if likeness(one.episode.glimpses, order.t, order.origin, habits) < math.log(odds):
+            if gain < math.log(odds):
                 return order._replace(reason="no-order", origin=None)
         return order
+
+    def _own_order(self, one: _Open) -> Order:
+        """What its own reads say alone; weighed again only when they have changed."""
+        if one.order is None or one.version != one.episode.version:
+            one.order = weigh(one.episode.glimpses, self.settings.min_order_s)
+            one.version = one.episode.version
+        return one.order
 
     def _is_return(self, known: Known, order: Order) -> bool:
         """Back to where it was a moment ago, and nothing says that it had left."""
@@ -212,20 +258,25 @@ class Door:
         episode, quiet_s = one.episode, self.settings.quiet_s
         order = self._order(one)
         is_silent = episode.last_t + quiet_s <= through_t
+        if through_t < order.t + YIELDS * quiet_s and self._dock.hears_it_better(one.unit, order.t):
+            return self._wait(one, through_t + RETRY_S)  # its decision comes first, and ours may be about the same pass
         if order.origin:
             t, units = self._load_around(order)
             if len(units) >= self._min_tags:
-                return (
-                    self._wait(one, t + quiet_s)
-                    if t + quiet_s > through_t
-                    else self._decide_load(t, order.origin, units, through_t, now)
-                )
+                return self._weigh_load(t, order.origin, units, through_t, now)
             return self._weigh_single(one, order, through_t, now)
         if not is_silent and not self._from_memory(one):
             return self._wait(one, through_t + RETRY_S)
-        if self._load_pending(episode) and episode.last_t + 2 * quiet_s > through_t:
+        if len(self._pairs) >= self._min_tags and episode.last_t + 2 * quiet_s > through_t:
             return self._wait(one, through_t + RETRY_S)
         return self._finish(one, through_t, now)
+
+    def _weigh_load(self, t: float, origin: Side, units: list[str], through_t: float, now: float) -> Decided:
+        if t + self._settle_s <= through_t:
+            return self._decide_load(t, origin, units, through_t, now)
+        for unit in units:
+            self._wait(self._open[unit], t + self._settle_s)
+        return []
 
     def _weigh_single(self, one: _Open, order: Order, through_t: float, now: float) -> Decided:
         assert order.origin
@@ -244,12 +295,14 @@ class Door:
                 return self._wait(one, through_t + RETRY_S)
             vote = LoadVote(order.t, 1, len(company))
             return [self._pass(other, self._order(other), "vetoed-by-load", now, vote) for other in company]
+        if self._level.is_faint(one.episode):
+            return [self._pass(one, order, "weak", now)]
         return self._move(one, order, now)
 
     def _company(self, t: float) -> list[_Open]:
         """Units that came to the middle of the door at the same time, whatever became of them."""
-        there = (one for one in self._two_sided() if not one.episode.follows)
-        return [one for one in there if abs(self._order(one).t - t) <= TOGETHER_S]
+        there = (self._open[unit] for unit in self._line_up().company(t))
+        return [one for one in there if not one.episode.follows]
 
     def _turned_back(self, company: Sequence[_Open], order: Order) -> bool:
         """Enough units for a load, most of which have not crossed, and taken together they did not cross this way."""
@@ -261,8 +314,13 @@ class Door:
         return weigh(pool(one.episode.glimpses for one in company), self.settings.min_order_s).origin != order.origin
 
     def _is_ripe(self, t: float, origin: Side, glimpses: Sequence[Glimpse], through_t: float) -> bool:
-        """It has gone away on the far side, or stays there for long."""
-        return has_left(glimpses, origin, through_t) or through_t >= t + STAYS * self.settings.quiet_s
+        """It has gone away on the far side, or stays there for long; for an early decision, it has come there."""
+        if self.settings.early and has_arrived(glimpses, origin, through_t - EARLY_S):
+            return True
+        quiet_s = self.settings.quiet_s
+        if through_t < t + quiet_s:
+            return False
+        return has_left(glimpses, origin, through_t) or through_t >= t + STAYS * quiet_s
 
     def _came_from(self, one: _Open, origin: Side) -> None:
         """What seems to cross came from there; if it turns out to be on its way back, it has not moved."""
@@ -272,7 +330,7 @@ class Door:
     def _finish(self, one: _Open, t: float, now: float) -> Decided:
         """Decide an episode that is over, alone."""
         order = self._order(one)
-        if self._is_steady(one):
+        if order.origin is None and self._is_steady(one):
             return [self._pass(one, order, "steady", now)]
         if order.origin and not any(self._dissents(one, load) for load in self._loads):
             return self._move(one, order, now)
@@ -286,16 +344,22 @@ class Door:
                 return [self._cross(one, order, load.origin, load.t, "load", now, load.vote)]
         if order.reason == "one-side":
             return self._one_side(one, order, now)
+        if passing := self._seen_by_beams(one, order):
+            return [self._cross(one, order, *passing, "beam", now)]
         one.known.be_on(None, one.episode.last_t)
-        return [self._pass(one, order, order.reason, now)]
+        return [self._pass(one, order, "vetoed-by-load" if order.origin else order.reason, now)]
 
     def _move(self, one: _Open, order: Order, now: float) -> Decided:
         """A crossing of its own."""
         assert order.origin
         decided: Decided = []
         known = one.known
-        if known.zone == OTHER[order.origin] and known.visit_t is not None:
-            missed = order._replace(order_s=None, clarity=None)
+        missed = order._replace(order_s=None, clarity=None)
+        if (
+            known.zone == OTHER[order.origin]
+            and known.visit_t is not None
+            and (self._came_by_beams(missed, known.zone, known.visit_t, "visit", None) == known.zone)
+        ):
             decided.append(self._movement(one, missed, known.zone, known.visit_t, "visit", now))
         decided.append(self._cross(one, order, order.origin, order.t, "crossed", now))
         return decided
@@ -304,21 +368,26 @@ class Door:
         (side,) = one.episode.sides
         known, episode = one.known, one.episode
         visit_t = None if episode.follows else episode.last_t
-        if self._is_faint(episode):
+        if self._level.is_faint(episode):
             return [self._pass(one, order, "weak", now)]
+        if self._is_blind(OTHER[side], episode):
+            if known.zone != OTHER[side]:
+                known.be_on(side, episode.last_t, visit_t)
+            return [self._pass(one, order, "blind", now)]
         if not self._from_memory(one):
             known.be_on(side, episode.last_t, visit_t)
             return [self._pass(one, order, "one-side", now)]
         if known.visit_t is None:
             return [self._cross(one, order, OTHER[side], episode.first_t, "memory", now)]
         crossed = self._cross(one, order, OTHER[side], known.visit_t, "visit", now)
-        known.visit_t = visit_t
+        if isinstance(crossed, Movement):
+            known.visit_t = visit_t
         return [crossed]
 
-    def _is_faint(self, episode: Episode) -> bool:
-        """Fainter than what crosses here."""
-        peak_dbm = episode.peak_rssi_dbm
-        return self._faint_dbm is not None and peak_dbm is not None and peak_dbm < self._faint_dbm
+    def _is_blind(self, side: Side, episode: Episode) -> bool:
+        """Whether that side could not have seen it: then its silence means nothing."""
+        quiet_s = self.settings.quiet_s
+        return self._dock.were_blind("antennas", side, episode.first_t - quiet_s, episode.last_t + quiet_s)
 
     def _from_memory(self, one: _Open) -> bool:
         """Seen on one side only, and known to have been on the other."""
@@ -330,7 +399,20 @@ class Door:
             or episode.first_t - known.zone_t > self.settings.memory_s
         ):
             return False
+        if known.told_t == known.zone_t and (
+            episode.reads < TOLD_READS or episode.first_t <= known.told_t + SAME_PASS_S
+        ):
+            return False
         return known.zone not in episode.sides
+
+    def _recall(self, unit: str, known: Known) -> None:
+        """Before a new episode: has the rest of the dock seen it since?"""
+        told = self._dock.told(unit)
+        if told is None or (known.zone is not None and told.t + SAME_PASS_S < known.zone_t):
+            return
+        if known.zone != told.side or known.zone_t < told.t:
+            known.be_on(told.side, told.t)
+            known.told_t = told.t
 
     # ------------------------------------------------------------ loads
 
@@ -341,29 +423,41 @@ class Door:
     def _load_around(self, order: Order) -> tuple[float, list[str]]:
         if not self.settings.load_min_tags:
             return order.t, []
-        return gather({one.unit: self._order(one) for one in self._two_sided()}, order)
+        return self._line_up().load(order)
+
+    def _line_up(self) -> Lineup:
+        if self._lineup is None:
+            self._lineup = Lineup({one.unit: self._order(one) for one in self._two_sided()})
+        return self._lineup
 
     def _two_sided(self) -> list[_Open]:
-        return [one for one in self._open.values() if len(one.episode.sides) == 2 and not self._is_steady(one)]
+        return [one for one in self._pairs.values() if not self._is_steady(one)]
 
-    def _load_pending(self, episode: Episode) -> bool:
-        if not self.settings.load_min_tags:
-            return False
-        return sum(len(one.episode.sides) == 2 for one in self._open.values()) >= self.settings.load_min_tags
+    def _pair(self, one: _Open) -> None:
+        """Its reads have changed: keep in mind who was seen by both sides."""
+        self._lineup = None
+        if len(one.episode.sides) == 2:
+            self._pairs[one.unit] = one
+        else:
+            self._pairs.pop(one.unit, None)
 
     def _decide_load(self, t: float, origin: Side, units: list[str], through_t: float, now: float) -> Decided:
         seeds = [self._open[unit] for unit in units]
+        crossing = set(units)
         load = Load(t, origin, [one.episode.glimpses for one in seeds])
-        there = seeds + [one for one in self._two_sided() if one.unit not in units and self._may_join(one, load)]
+        others = [one for one in self._open.values() if one.unit not in crossing and self._may_join(one, load)]
+        there = seeds + [one for one in others if one.unit in self._pairs]
         pooled = weigh(pool(one.episode.glimpses for one in there), self.settings.min_order_s)
-        others = [one for one in self._open.values() if one.unit not in units and self._may_join(one, load)]
-        joining = [one for one in others if load.takes(one.episode.glimpses, one.known.sides)]
-        joining += [one for one in others if one not in joining and self._dissents(one, load)]
-        left = [one for one in others if one not in joining and self._is_mobile(one, load)]
+        joining = [one for one in others if self._dissents(one, load)]
+        others = [one for one in others if not self._dissents(one, load)]
+        joining += [one for one in others if load.takes(one.episode.glimpses, one.known.sides)]
+        left = [one for one in others if not load.takes(one.episode.glimpses, one.known.sides)]
+        left = [one for one in left if self._is_mobile(one, load)]
         load.odds = min(MAX_ODDS, (len(seeds) + len(joining) + 1) / (len(left) + 1))
         joining += [one for one in left if load.takes(one.episode.glimpses, one.known.sides, load.odds)]
-        load.agreed = len(seeds) + len(joining)
-        load.of = load.agreed + sum(one not in seeds and one not in joining for one in there)
+        crossing |= {one.unit for one in joining}
+        load.agreed = len(crossing)
+        load.of = load.agreed + sum(one.unit not in crossing for one in there)
         last_t = max(one.episode.last_t for one in there)
         is_silent = last_t + self.settings.quiet_s <= through_t
         glimpses = pool(one.episode.glimpses for one in seeds)
@@ -375,7 +469,10 @@ class Door:
             return []
         if not crossed:
             return [self._pass(one, self._order(one), "vetoed-by-load", now, load.vote) for one in there]
-        self._faint_dbm = load.faint_dbm
+        episodes_of_load = [one.episode for one in seeds]
+        if self._level.is_far(episodes_of_load):
+            return [self._pass(one, self._order(one), "weak", now, load.vote) for one in seeds]
+        self._level.learn(episodes_of_load)
         self._loads = [other for other in self._loads if other.t > t - 60] + [load]
         decided: Decided = []
         for one in seeds:
@@ -398,7 +495,7 @@ class Door:
         episode, known = one.episode, one.known
         if not self._is_around(one, load.t):
             return False
-        if known.moved_t >= load.t - AROUND_S or self._is_steady(one):
+        if known.moved_t >= load.t - 2 * TOGETHER_S or self._is_steady(one):
             return False
         if known.signal.spread_db() is None and load.is_faint(episode.glimpses):
             return False
@@ -408,11 +505,18 @@ class Door:
 
     def _cross(
         self, one: _Open, order: Order, origin: Side, t: float, code: str, now: float, vote: LoadVote | None = None
-    ) -> Movement:
+    ) -> Movement | Passed:
+        came_from = self._came_by_beams(order, origin, t, code, vote)
+        if came_from is None:
+            one.known.be_on(origin, one.episode.last_t)
+            return self._pass(one, order, "no-beam", now, vote)
+        if came_from != origin:
+            origin, code = came_from, "beam"
         movement = self._movement(one, order, origin, t, code, now, vote)
         self._end(one)
         one.known.be_on(OTHER[origin], one.episode.last_t)
-        one.known.moved_t = one.known.since_t = one.episode.last_t
+        one.known.since_t = one.episode.last_t
+        one.known.moved_t = t
         if vote or (code == "crossed" and not one.episode.follows):
             self._threshold.moved(one.unit, one.known.signal.spread_db())
         return movement
@@ -446,7 +550,56 @@ class Door:
         return Passed(one.identity, t, max(now, t), self.settings.name, reason, one.episode.evidence(), why)
 
     def _why(self, one: _Open, order: Order, code: str, vote: LoadVote | None) -> Why:
-        return order.why(code)._replace(spread_db=one.known.signal.spread_db(), load=vote)
+        return order.why(code)._replace(
+            spread_db=one.known.signal.spread_db(),
+            load=vote,
+            steady_db=self._steady_db,
+            faint_dbm=self._level.faint_dbm,
+            known_t=one.known.zone_t if one.known.zone else None,
+            heard=tuple(Heard(seen.t, seen.side, seen.reads, seen.peak_dbm) for seen in one.episode.glimpses),
+        )
+
+    # ------------------------------------------------------------ photo-eyes
+
+    def _came_by_beams(self, order: Order, origin: Side, t: float, code: str, vote: LoadVote | None) -> Side | None:
+        """From where it came, as far as the photo-eyes know; None = they saw nothing go through."""
+        if not self.beams.wired or code == "beam":
+            return origin
+        reach_s = self.settings.max_open_s
+        from_t, to_t = t - BEAM_S, t + BEAM_S
+        if code == "crossed" and order.inside and order.outside:
+            centres = order.inside.centre_t, order.outside.centre_t
+            from_t, to_t = min(centres) - BEAM_S, max(centres) + BEAM_S
+        elif code == "memory":
+            from_t = t - reach_s
+        elif code == "visit":
+            to_t = t + reach_s
+        if self._is_beam_blind(from_t, to_t):
+            return origin
+        self.beams.miss(from_t, to_t, t, DEAD if vote else 1)
+        return self.beams.judge(origin, from_t, to_t)
+
+    def _seen_by_beams(self, one: _Open, order: Order) -> tuple[Side, float] | None:
+        """Both sides saw it, in no clear order, while one thing went through: from where, and when."""
+        episode, known = one.episode, one.known
+        if not self.beams.working or order.order_s is None or episode.follows:
+            return None
+        if self._is_beam_blind(episode.first_t, episode.last_t) or sum(known.sides.values()) >= HABIT_READS:
+            return None
+        passings = self.beams.intervals(episode.first_t - EARLY_S, episode.last_t + EARLY_S)
+        if len(passings) != 1 or passings[0].last is None:
+            return None
+        (passing,) = passings
+        origin = passing.origin
+        if len(self.beams.working) == 1 and order.reason == "no-order":
+            is_ordered = abs(order.order_s) >= self.settings.min_order_s / 2
+            origin = ("inside" if order.order_s > 0 else "outside") if is_ordered else None
+        if origin is None or known.zone == OTHER[origin]:
+            return None
+        return origin, (passing.from_t + passing.to_t) / 2
+
+    def _is_beam_blind(self, from_t: float, to_t: float) -> bool:
+        return any(self._dock.were_blind("photo-eye", side, from_t, to_t) for side in self.beams.working)
 
     # ------------------------------------------------------------ house-keeping
 
@@ -456,12 +609,15 @@ class Door:
         if order.origin:
             return []
         self._learn(one)
+        passed = self._passed(one, order, "parked", now)
         came_from = one.episode.glimpses[0].side
-        one.episode.forget_before(one.episode.last_t - self.settings.max_open_s / 2)
+        forgotten = one.episode.forget_before(one.episode.last_t - self.settings.max_open_s / 2)
+        if one.known.seen_t - one.known.since_t >= RESIDENT_S:
+            one.known.learn(forgotten)
         if one.known.zone is None:
             one.known.be_on(came_from, one.episode.last_t)
         self._counters.add(self.settings.name, "parked")
-        return [self._passed(one, order, "parked", now)]
+        return [passed]
 
     def _learn(self, one: _Open) -> None:
         """A tag that has been here for long teaches what steady means."""
@@ -471,15 +627,18 @@ class Door:
         self._threshold.lies(one.unit, spread_db)
 
     def _is_steady(self, one: _Open) -> bool:
-        limit_db = self._threshold.db if self.settings.steady_db is None else self.settings.steady_db
-        return one.known.signal.is_below(limit_db)
+        return one.known.signal.is_below(self._steady_db)
+
+    @property
+    def _steady_db(self) -> float:
+        return self._threshold.db if self.settings.steady_db is None else self.settings.steady_db
 
     def _is_mobile(self, one: _Open, load: Load) -> bool:
         """Its signal wanders like that of a tag that moves, or it came with the load."""
         if one.known.signal.spread_db() is None:
             return not one.known.sides and one.episode.first_t >= load.t - AROUND_S
         spread_db = one.known.signal.spread_db()
-        return not one.episode.follows and spread_db is not None and spread_db > self._threshold.db
+        return not one.episode.follows and spread_db is not None and spread_db > max(MOBILE_DB, self._threshold.db)
 
     def _make_room(self, now: float) -> Decided:
         if len(self._open) < MAX_OPEN:
@@ -490,6 +649,9 @@ class Door:
 
     def _end(self, one: _Open) -> None:
         del self._open[one.unit]
+        self._pairs.pop(one.unit, None)
+        if self._lineup is not None:
+            self._lineup.remove(one.unit)
         self._changed.add(one.unit)
         one.known.done_with(one.episode)
 

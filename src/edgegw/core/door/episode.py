@@ -77,7 +77,7 @@ class Episode:
 
     __slots__ = (
         "antennas", "due_t", "first_t", "follows", "glimpses", "last_t", "late", "new_side", "not_before_t",
-        "peak_rssi_dbm", "read", "reads", "saved_reads", "sides",
+        "peak_rssi_dbm", "read", "reads", "saved_reads", "sides", "version",
     )  # fmt: skip
 
     def __init__(self, read: TagRead, follows: bool = False) -> None:
@@ -92,6 +92,7 @@ class Episode:
         self.reads = 0
         self.follows = follows
         self.new_side = True
+        self.version = 0  # of the glimpses
         self.saved_reads = 0
         self.due_t = math.inf
         self.not_before_t = -math.inf
@@ -111,6 +112,7 @@ class Episode:
 
     def _place(self, new: Glimpse) -> None:
         """Into its place in time; a late report may belong in the middle."""
+        self.version += 1
         at = bisect_right(self.glimpses, new.t, key=lambda one: one.t)
         before = self.glimpses[at - 1] if at else None
         if before and before.side == new.side and new.t - before.t < CELL_S:
@@ -120,19 +122,21 @@ class Episode:
         if len(self.glimpses) > MAX_GLIMPSES:
             del self.glimpses[0]
 
-    def forget_before(self, t: float) -> None:
-        """Let go of what is too old to belong to the same movement; the newest glimpse always stays."""
+    def forget_before(self, t: float) -> list[Glimpse]:
+        """Let go of what is too old to belong to the same movement, and return it; the newest glimpse always stays."""
+        forgotten = [one for one in self.glimpses[:-1] if one.t < t]
         kept = [one for one in self.glimpses if one.t >= t] or self.glimpses[-1:]
         self.glimpses = kept
+        self.version += 1
         self.sides = {one.side for one in kept}
         self.first_t = min(kept[0].t, self.last_t)
         self.reads = self.saved_reads = sum(one.reads for one in kept)
         self.follows = True
+        return forgotten
 
-    @property
-    def power(self) -> float:
-        """Summed power of what was heard, 0 unless both sides heard it."""
-        return math.fsum(one.weight for one in self.glimpses) if len(self.sides) == 2 else 0.0
+    def power_around(self, t: float, reach_s: float) -> float:
+        """Summed power of what was heard from `t - reach_s` to `t + reach_s`."""
+        return math.fsum(one.weight for one in self.glimpses if abs(one.t - t) <= reach_s)
 
     @property
     def worth_saving(self) -> bool:
@@ -183,17 +187,18 @@ def from_json(state: str) -> Episode:
     try:
         saved = json.loads(state)
         reader, antenna, epc, epc_bits, t, rssi_dbm, pc, reader_t = saved["read"]
-        read = TagRead(reader, antenna, bytes.fromhex(epc), epc_bits, t, rssi_dbm, pc, reader_t)
+        signal = (_or_none(rssi_dbm), None if pc is None else int(pc), _or_none(reader_t))
+        read = TagRead(str(reader), int(antenna), bytes.fromhex(epc), int(epc_bits), _number(t), *signal)
         episode = Episode(read, bool(saved["follows"]))
         episode.glimpses = [_glimpse(*numbers) for numbers in saved["glimpses"]]
         episode.sides = {one.side for one in episode.glimpses}
-        episode.first_t, episode.last_t = map(float, saved["span"])
-        episode.antennas = dict.fromkeys(saved["antennas"])
-        episode.peak_rssi_dbm = saved["peak"]
-        episode.late = saved["late"]
+        episode.first_t, episode.last_t = map(_number, saved["span"])
+        episode.antennas = dict.fromkeys(map(str, saved["antennas"]))
+        episode.peak_rssi_dbm = _or_none(saved["peak"])
+        episode.late = bool(saved["late"])
         episode.reads = episode.saved_reads = int(saved["reads"])
         episode.new_side = False
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not a saved episode: {error!r}") from None
     if not episode.glimpses:
         raise ValueError("not a saved episode: it has no reads")
@@ -201,6 +206,18 @@ def from_json(state: str) -> Episode:
 
 
 def _glimpse(t: float, side: Side, weight: float, reads: int, peak_dbm: float | None) -> Glimpse:
-    if side not in ("inside", "outside"):
-        raise ValueError(f"not a saved episode: side {side!r}")
-    return Glimpse(float(t), side, float(weight), int(reads), peak_dbm)
+    if side not in ("inside", "outside") or not weight > 0 or not reads > 0:
+        raise ValueError(f"not a saved episode: side {side!r}, weight {weight!r}, reads {reads!r}")
+    return Glimpse(_number(t), side, _number(weight), int(reads), _or_none(peak_dbm))
+
+
+def _number(saved: object) -> float:
+    """JSON knows Infinity and NaN in Python's hand: no time is that."""
+    number = float(saved)  # type: ignore[arg-type]  # whatever is no number is a TypeError here
+    if not math.isfinite(number):
+        raise ValueError(f"not a saved episode: {number}")
+    return number
+
+
+def _or_none(saved: object) -> float | None:
+    return None if saved is None else _number(saved)

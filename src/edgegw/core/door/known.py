@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
-from edgegw.core.door.episode import Episode
+from edgegw.core.door.episode import Episode, Glimpse
 from edgegw.core.door.steady import Signal
 from edgegw.core.model import Side, TagRead
 
+MAX_HABIT = 128
+FADE = 0.75
 MAX_KNOWN = 32_768
 """The unit seen longest ago is forgotten first (about 1 kB each)."""
 
@@ -20,22 +23,24 @@ class Known:
     moved_t     its last movement
     decided_t   reads until then have been weighed
     since_t     seen since then without a movement
+    told_t      when it was seen on `zone` elsewhere on the dock; as old as zone_t if that is how the zone is known
     sides       reads of each side over all episodes
-    heard       summed power of its last episode, 0 unless both sides saw it
     """
 
-    __slots__ = ("decided_t", "heard", "moved_t", "seen_t", "sides", "signal", "since_t", "visit_t", "zone", "zone_t")
+    __slots__ = (
+        "decided_t", "moved_t", "seen_t", "sides", "signal", "since_t", "told_t", "visit_t", "zone", "zone_t",
+    )  # fmt: skip
 
     def __init__(self, t: float) -> None:
         self.zone: Side | None = None
         self.zone_t = t
         self.visit_t: float | None = None
         self.moved_t = float("-inf")
+        self.told_t = float("-inf")
         self.decided_t = float("-inf")
         self.since_t = t
         self.seen_t = t
         self.sides: dict[Side, float] = {}
-        self.heard = 0.0
         self.signal = Signal()
 
     def see(self, read: TagRead) -> None:
@@ -48,9 +53,14 @@ class Known:
     def done_with(self, episode: Episode) -> None:
         """Its reads have been weighed; what they say about the tag's habits stays."""
         self.decided_t = max(self.decided_t, episode.last_t)
-        self.heard = episode.power
-        for one in episode.glimpses:
+        self.learn(episode.glimpses)
+
+    def learn(self, glimpses: Iterable[Glimpse]) -> None:
+        """Which sides see it; what was long ago fades."""
+        for one in glimpses:
             self.sides[one.side] = self.sides.get(one.side, 0.0) + 1
+        while sum(self.sides.values()) > MAX_HABIT:
+            self.sides = {side: count * FADE for side, count in self.sides.items()}
 
 
 class Memory:

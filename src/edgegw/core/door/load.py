@@ -10,6 +10,7 @@ because its own habits explain its reads as well.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
@@ -23,7 +24,11 @@ AROUND_S = 6.0
 """Reads so long before and after the crossing belong to it."""
 NEAR_S = 1.0
 """Closer to the crossing, either side sees a unit."""
-MAX_ODDS = 50.0
+MAX_ODDS = 15.0
+LAST = "\U0010ffff"
+"""After every unit."""
+DOUBT = 0.7
+"""What only one side has ever seen lies there: how much that counts (an exponent of `both_sides`)."""
 ECHO = 0.1
 """Share of reads that come by the wrong side."""
 PASSAGE = (0.05, 0.3, 0.7, 0.95)
@@ -54,6 +59,7 @@ class Load:
 
     def takes(self, glimpses: Sequence[Glimpse], habits: Mapping[Side, float], odds: float = 1 / 1.6) -> bool:
         """`odds`: how many of its kind crossed with the load, to one that did not."""
+        odds *= both_sides(glimpses, habits) ** DOUBT
         return self.likeness(glimpses, habits) > -math.log(odds)
 
     def is_faint(self, glimpses: Iterable[Glimpse]) -> bool:
@@ -72,6 +78,16 @@ class Load:
                 far[phase] += one.side != self.origin
                 all_[phase] += 1
         return [min(1 - ECHO, max(ECHO, a / b)) for a, b in zip(far, all_, strict=True)]
+
+
+def both_sides(glimpses: Sequence[Glimpse], habits: Mapping[Side, float]) -> float:
+    """How likely, by its habits, the side that these reads lack sees this unit at all; 1 = as likely as the other."""
+    sides = {one.side for one in glimpses}
+    if len(sides) == 2:
+        return 1.0
+    (side,) = sides
+    lacking, seeing = habits.get(OTHER[side], 0.0), habits.get(side, 0.0)
+    return min(1.0, 2 * (lacking + 0.5) / (lacking + seeing + 1))
 
 
 def likeness(
@@ -118,12 +134,37 @@ def _faintest(members: Sequence[Sequence[Glimpse]]) -> float | None:
     return peaks[int(len(peaks) * FAINT)] if peaks else None
 
 
-def gather(orders: Mapping[str, Order], around: Order) -> tuple[float, list[str]]:
-    """The middle of the load that a crossing belongs to, and its units."""
-    t = around.t
-    for _ in range(3):
-        units = [unit for unit, one in orders.items() if one.origin == around.origin and abs(one.t - t) <= TOGETHER_S]
-        if not units:
-            return around.t, []
-        t = median(orders[unit].t for unit in units)
-    return t, units
+class Lineup:
+    """Units that both sides saw, by the time at which they seem to cross: who belongs together is found by halving."""
+
+    def __init__(self, orders: Mapping[str, Order]) -> None:
+        self._rows: dict[Side | None, list[tuple[float, str]]] = {"inside": [], "outside": [], None: []}
+        self._orders = dict(orders)
+        for unit, order in self._orders.items():
+            self._rows[order.origin].append((order.t, unit))
+        for rows in self._rows.values():
+            rows.sort()
+
+    def remove(self, unit: str) -> None:
+        """It is decided."""
+        order = self._orders.pop(unit, None)
+        if order is not None:
+            rows = self._rows[order.origin]
+            del rows[bisect_left(rows, (order.t, unit))]
+
+    def load(self, around: Order) -> tuple[float, list[str]]:
+        """The middle of the load that a crossing belongs to, and its units; its own time and none if it is alone."""
+        t, found = around.t, self._near(around.origin, around.t)
+        for _ in range(2):
+            if found:
+                t = median(at for at, _ in found)
+                found = self._near(around.origin, t)
+        return (t, [unit for _, unit in found]) if found else (around.t, [])
+
+    def company(self, t: float) -> list[str]:
+        """Whoever was in the door at that time, whatever became of it."""
+        return [unit for origin in self._rows for _, unit in self._near(origin, t)]
+
+    def _near(self, origin: Side | None, t: float) -> list[tuple[float, str]]:
+        rows = self._rows[origin]
+        return rows[bisect_left(rows, (t - TOGETHER_S, "")) : bisect_right(rows, (t + TOGETHER_S, LAST))]

@@ -31,6 +31,7 @@ END_S = 1.5
 FADED = 4.0
 FADE_S = 1.0
 """What the far side hears FADED times weaker (6 dB: twice the distance) within FADE_S has gone away."""
+ARRIVED = 3
 OTHER: dict[Side, Side] = {"inside": "outside", "outside": "inside"}
 
 
@@ -82,6 +83,14 @@ def has_left(glimpses: Sequence[Glimpse], origin: Side, now: float) -> bool:
     far = [one for one in glimpses if one.side != origin]
     best = max(_power(far, one.t) for one in far)
     return _power(far, now) * FADED <= best
+
+
+def has_arrived(glimpses: Sequence[Glimpse], origin: Side, silent_t: float) -> bool:
+    """Whether it came to the far side with ARRIVED reads, and its old side has not heard it since, nor after
+    `silent_t`."""
+    near_t = max((one.t for one in glimpses if one.side == origin), default=-math.inf)
+    far = sum(one.reads for one in glimpses if one.side != origin and one.t > near_t)
+    return near_t <= silent_t and far >= ARRIVED
 
 
 def _power(glimpses: Sequence[Glimpse], until_t: float) -> float:

@@ -14,6 +14,8 @@ class DoorSettings:
     steady_db       a tag whose signal wanders less than this lies still; None = learned from the site's own tags
     load_min_tags   so many tags that cross together are a load, and vote; 0 = each tag for itself
     load_quorum     share of a load that must have crossed
+    photo_eyes      the sides on which one is wired; with one alone, its side does not matter
+    early           decide as soon as a unit has come to the far side
     """
 
     name: str
@@ -27,6 +29,8 @@ class DoorSettings:
     memory_s: float = 900.0
     load_min_tags: int = 5
     load_quorum: float = 0.5
+    photo_eyes: tuple[Side, ...] = ()
+    early: bool = False
 
     def place(self, side: Side) -> str:
         return self.inside if side == "inside" else self.outside

@@ -4,20 +4,24 @@
 >>> rule.identify("CB-0017")
 'https://hire.example/box/0017'
 
-A regular expression can try for ever on a text made for it. So the text is at most `LONGEST` characters,
-and a rule is refused if it could fit that many characters in more than `MOST_WAYS` ways: the number of
-ways bounds the steps, and the steps the time (a tenth of a second).
+A regular expression can try for ever on a text made for it. So the text is at most `LONGEST` characters, and a
+rule is refused if trying it on so many could take more than `MOST_STEPS` steps (a tenth of a second). The steps
+are counted on the tree that the engine itself reads the rule as, so that nothing in it can mean more than was
+counted.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from re import _parser  # type: ignore[attr-defined]  # private, but no other reading of a rule is the engine's own
+from typing import Any, NamedTuple
 
 from edgegw.core.identity.digits import percent_encode
 
 LONGEST = 128
-MOST_WAYS = 3_000_000
+MOST_STEPS = 5_000_000
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -33,11 +37,12 @@ class VendorRule:
         """Raises ValueError with a sentence if one is wrong or they do not fit each other."""
         try:
             pattern = re.compile(match)
+            steps = count_steps(match)
         except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"{match!r} is no regular expression: {error}") from error
         if missing := set(_PLACEHOLDER.findall(unit)) - set(pattern.groupindex):
             raise ValueError(f"{unit!r} wants the group {missing.pop()!r}, which {match!r} does not name")
-        if count_ways(match) > MOST_WAYS:
+        if steps > MOST_STEPS:
             raise ValueError(
                 f"{match!r} could try for ever on a hostile text: give its repeats limits such as {{1,12}}, "
                 "make them possessive (*+ or ++), and do not repeat a group that holds a repeat"
@@ -52,77 +57,83 @@ class VendorRule:
         return _PLACEHOLDER.sub(lambda name: percent_encode(found[name[1]] or ""), self.unit)
 
 
-def count_ways(pattern: str) -> int:
-    """In how many ways, at most, `pattern` can be laid over a text of `LONGEST` characters.
+def count_steps(pattern: str) -> int:
+    """How many steps, at most, trying `pattern` on `LONGEST` characters takes; not counted far beyond MOST_STEPS.
 
-    >>> count_ways("CB-[0-9]{3,6}"), count_ways("(A|B|C)[0-9]*") == 3 * (LONGEST + 1)
-    (4, True)
+    >>> count_steps("CB-[0-9]{3,6}"), count_steps("(A|B|C)[0-9]*") < 1000, count_steps("(A+)*") > MOST_STEPS
+    (15, True, True)
     """
-    return _Counter(pattern).alternatives()
+    return _sequence(_parser.parse(pattern)).steps
 
 
-_QUANTIFIER = re.compile(r"(?:([*+?])|\{(\d*)(,?)(\d*)\})([?+]?)")
-_CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
-_GROUP = re.compile(r"\((?:\?(?:P<\w+>|P=\w+|<?[=!]|[aiLmsux-]*:?|>|#[^)]*|\(\w+\)))?")
-_TOO_MANY = MOST_WAYS + 1
+class _Effort(NamedTuple):
+    """ways: in how many ways a part can fit, each of which the parts after it are tried with. steps: to try all."""
+
+    ways: int
+    steps: int
 
 
-class _Counter:
-    """Walks over a valid regular expression; every method starts at `position` and moves it."""
-
-    def __init__(self, pattern: str) -> None:
-        self.pattern = pattern
-        self.position = 0
-
-    def alternatives(self) -> int:
-        ways = self._sequence()
-        while self._accept("|"):
-            ways += self._sequence()
-        return min(ways, _TOO_MANY)
-
-    def _accept(self, text: str) -> bool:
-        found = self.pattern.startswith(text, self.position)
-        self.position += len(text) * found
-        return found
-
-    def _sequence(self) -> int:
-        ways = 1
-        while self.position < len(self.pattern) and self.pattern[self.position] not in "|)":
-            ways = min(ways * self._repeated(self._atom()), _TOO_MANY)
-        return ways
-
-    def _atom(self) -> int:
-        if self.pattern[self.position] == "(":
-            return self._group()
-        in_class = _CLASS.match(self.pattern, self.position)
-        if in_class:
-            self.position = in_class.end()
-        else:
-            self.position += 2 if self.pattern[self.position] == "\\" else 1
-        return 1
-
-    def _group(self) -> int:
-        opening = _GROUP.match(self.pattern, self.position)
-        assert opening is not None
-        self.position = opening.end()
-        ways = self.alternatives()
-        self._accept(")")
-        return 1 if opening[0] == "(?>" and ways <= MOST_WAYS else ways
-
-    def _repeated(self, ways: int) -> int:
-        """A repeat has one way for each number of times, and each time all ways of what is repeated."""
-        found = _QUANTIFIER.match(self.pattern, self.position)
-        if found is None:
-            return ways
-        self.position = found.end()
-        least, most = _limits(found)
-        total = (most - least + 1) * ways ** min(most, 64)
-        return 1 if found[5] == "+" and total <= MOST_WAYS else min(total, _TOO_MANY)
+_ENDLESS = _Effort(MOST_STEPS + 1, MOST_STEPS + 1)
+_ONE_CHARACTER = ("LITERAL", "NOT_LITERAL", "ANY", "IN", "AT")
 
 
-def _limits(quantifier: re.Match[str]) -> tuple[int, int]:
-    if quantifier[1]:
-        return (quantifier[1] == "+", 1 if quantifier[1] == "?" else LONGEST)
-    least = int(quantifier[2] or 0)
-    most = int(quantifier[4] or LONGEST) if quantifier[3] else least
-    return min(least, LONGEST), max(min(most, LONGEST), min(least, LONGEST))
+def _sequence(parts: Iterable[tuple[object, Any]]) -> _Effort:
+    ways, steps = 1, 0
+    for operation, argument in parts:
+        part = _part(str(operation), argument)
+        steps += ways * part.steps
+        ways *= part.ways
+        if steps > MOST_STEPS:
+            return _ENDLESS
+    return _Effort(ways, steps)
+
+
+def _part(operation: str, argument: Any) -> _Effort:
+    """The names are those that `re.compile(..., re.DEBUG)` prints; one that is not known here is not trusted."""
+    match operation:
+        case "MAX_REPEAT" | "MIN_REPEAT":
+            return _repeat(*argument)
+        case "POSSESSIVE_REPEAT":
+            return _decided(_repeat(*argument))
+        case "ATOMIC_GROUP":
+            return _decided(_sequence(argument))
+        case "ASSERT" | "ASSERT_NOT":
+            return _decided(_sequence(argument[1]))
+        case "SUBPATTERN":
+            return _sequence(argument[-1])
+        case "BRANCH":
+            return _either(argument[1])
+        case "GROUPREF":
+            return _Effort(1, LONGEST)
+        case "GROUPREF_EXISTS":
+            return _either([argument[1], argument[2] or ()])
+    return _Effort(1, 1) if operation in _ONE_CHARACTER else _ENDLESS
+
+
+def _decided(effort: _Effort) -> _Effort:
+    """A part that is never tried in another way once it has fitted."""
+    return effort._replace(ways=1)
+
+
+def _either(branches: Iterable[Iterable[tuple[object, Any]]]) -> _Effort:
+    efforts = [_sequence(branch) for branch in branches]
+    return _Effort(sum(effort.ways for effort in efforts), sum(effort.steps + 1 for effort in efforts))
+
+
+def _repeat(least: int, most: int, body: Any) -> _Effort:
+    """A repeat has one way for each number of times, and each time all ways of what is repeated."""
+    shortest, _ = body.getwidth()
+    if shortest:
+        most = min(most, LONGEST // shortest)
+        least = min(least, most)
+    once = _sequence(body)
+    if once.ways == 1:
+        return _Effort(most - least + 1, most * (once.steps + 1))
+    ways, steps, before = 0, 0, 1
+    for times in range(most + 1):
+        ways += before if times >= least else 0
+        steps += before * (once.steps + 1)
+        before *= once.ways
+        if steps > MOST_STEPS:
+            return _ENDLESS
+    return _Effort(ways, steps)

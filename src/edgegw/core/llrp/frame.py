@@ -6,17 +6,24 @@ Rules that keep one bad frame from costing more than itself:
 
 * A header is believed only when it is plausible: reserved bits zero, a known version, a length in the bounds of
   its message type. Otherwise bytes are skipped up to the next plausible header.
-* A frame whose content cannot be decoded is given back with `reject`. If its length was a lie and it had swallowed
-  the beginning of the next message, that message is found inside and kept.
+* A frame is believed only as far as its parameters fit one behind the other, which is checked as they arrive. At
+  the first that does not, the length was a lie or bytes are missing, and a message that it had swallowed the
+  beginning of is looked for inside and kept.
+* A frame whose content cannot be decoded is given back with `reject`: the same.
 * The content of another maker's message cannot be judged: when another message begins inside, its length was a lie.
 * A frame that stays incomplete is checked by `stalled`: when another message begins inside, its length was a lie.
 * A frame cut short by a few bytes may swallow the next header and still be decodable. So when no header stands
   where it should, it is looked for in the end of the frame before.
 * A message is found inside another by its header and its first parameter together: a chance of 1 in 10^9.
+
+Work grows with the bytes that arrive, whatever the lengths in them say: each byte pays for one that is looked at
+again. When many frames lie, one inside the other, that is soon used up; then what fitted is taken as read, and a
+swallowed message is looked for only where the fault was found.
 """
 
 from __future__ import annotations
 
+import re
 from struct import Struct
 from typing import NamedTuple
 
@@ -34,16 +41,16 @@ KEEPALIVE = 62
 READER_EVENT_NOTIFICATION = 63
 CUSTOM_MESSAGE = 1023
 
-# Messages that a reader may send (LLRP 1.1, 17.1).
-_FROM_READER = frozenset(
-    [4, 10, 11, 12, 13, 30, 31, 32, 33, 34, 35, 36, 45, 50, 51, 52, 53, 54, 55, 56, 57, 61, 62, 63, 100, 1023]
-)
-
+# Messages that a reader may send (LLRP 1.1, 17.1), beside CUSTOM_MESSAGE, in version 1 or 2, up to 1 MiB.
+_FROM_READER = bytes([4, 10, 11, 12, 13, *range(30, 37), 45, *range(50, 58), 61, 62, 63, 100])
+_HEADER_BEGINS = re.compile(rb"(?:[\x04\x08][%b]|[\x07\x0b]\xff)\0[\0-\x10]" % re.escape(_FROM_READER), re.DOTALL)
 
 # The parameters that they begin with: TagReportData, RFSurveyReportData; ReaderEventNotificationData; LLRPStatus.
 _OPENINGS = {RO_ACCESS_REPORT: (240, 242), READER_EVENT_NOTIFICATION: (246,), CUSTOM_MESSAGE: ()}
 _ANSWER_OPENINGS = (287,)
 _GET_SUPPORTED_VERSION_RESPONSE = 56
+_CUSTOM_PARAMETER = 1023
+_TLVS = range(128, 1024)
 _PARAMETER = Struct(">HH")
 _OPENING_BYTES = HEADER_BYTES + _PARAMETER.size
 _LOOK_BACK_BYTES = 64
@@ -61,7 +68,7 @@ class Frame(NamedTuple):
 class Framer:
     """Feed it what arrives, take frames until None. Bounded: never holds more than one maximal frame."""
 
-    __slots__ = ("_before", "_buffer", "_counters", "_scope", "_seeking")
+    __slots__ = ("_before", "_buffer", "_checked_to", "_counters", "_last_part", "_patience", "_scope", "_seeking")
 
     def __init__(self, scope: str, counters: Counters) -> None:
         self._buffer = bytearray()
@@ -69,14 +76,18 @@ class Framer:
         self._scope = scope
         self._counters = counters
         self._seeking = False
+        self._patience = 0  # so many bytes may be looked at again
+        self._checked_to = 0  # parameters of the frame that is arriving fit up to here; 0 = not looked at
+        self._last_part = 0  # where the last of them begins; after it was given out, too
 
     @property
     def incomplete(self) -> bool:
         """Whether the beginning of a message waits for its end."""
-        return bool(self._buffer)
+        return bool(self._buffer) and not self._seeking
 
     def feed(self, data: bytes) -> None:
         self._buffer += data
+        self._patience = min(MAX_REPORT_BYTES, self._patience + len(data))
 
     def next_frame(self) -> Frame | None:
         """The next whole message, or None when more bytes are needed."""
@@ -86,47 +97,89 @@ class Framer:
                 if not self._seek():
                     return None
                 continue
+            if not self._fits(length):
+                self._skip(self._suspect(self._last_part))
+                continue
             self._seeking = False
             if len(self._buffer) < length:
                 return None
             word, _, message_id = HEADER.unpack_from(self._buffer)
-            if word & 0x3FF == CUSTOM_MESSAGE and _find_message(self._buffer, 1, length) >= 0:
-                self.stalled()
+            if word & 0x3FF == CUSTOM_MESSAGE and (inner := _find_message(self._buffer, 1, length)) >= 0:
+                self._skip(inner)
                 continue
             body = bytes(self._buffer[HEADER_BYTES:length])
-            self._before = body[-_LOOK_BACK_BYTES:]
+            self._before = bytes(self._buffer[max(1, length - _LOOK_BACK_BYTES) : length])
+            self._checked_to = 0
             del self._buffer[:length]
             return Frame(word & 0x3FF, word >> 10 & 0x7, message_id, body)
         return None
 
-    def reject(self, frame: Frame) -> None:
-        """`frame` was undecodable: count it, and keep a message that it had swallowed, or the beginning of one."""
+    def reject(self, frame: Frame, at: int | None = None) -> None:
+        """The frame given out last is undecodable, from byte `at` of its body if that is known: count it.
+
+        What it had swallowed of the next message is kept.
+        """
         self._counters.add(self._scope, "bad_frames")
-        self._before = b""
-        data = bytearray(HEADER.pack(frame.version << 10 | frame.type, HEADER_BYTES + len(frame.body), frame.id))
-        data += frame.body
-        end = len(data)
-        inner = _find_message(data + self._buffer[:_OPENING_BYTES], 1, end)
-        if inner < 0 and not _reads_on(self._buffer):
-            inner = max(1, end - _OPENING_BYTES + 1)
-            self._seeking = True
+        self._seeking = True
+        data = bytearray(HEADER_BYTES) + frame.body
+        end = self._checked_to = len(data)
+        fault = end if at is None else HEADER_BYTES + at
+        suspect = self._suspect(max(self._last_part, fault - _LOOK_BACK_BYTES))
+        self._checked_to = 0
+        data += self._buffer[:_OPENING_BYTES]
+        inner = _find_message(data, suspect, end)
         if inner >= 0:
-            self._buffer[:0] = data[inner:]
+            self._before = b""
+            self._buffer[:0] = data[inner:end]
 
     def stalled(self) -> bool:
         """Call when a frame stays incomplete for long. True when its length was a lie and a message stood inside."""
-        inner = _find_message(self._buffer, 1, len(self._buffer))
+        inner = _find_message(self._buffer, self._suspect(self._last_part), len(self._buffer))
         if inner < 0:
             return False
-        self._counters.add(self._scope, "bad_frames")
-        del self._buffer[:inner]
+        self._skip(inner)
         return True
 
-    def _seek(self) -> bool:
-        """Go to the next plausible header. False when more bytes are needed."""
+    def _fits(self, length: int) -> bool:
+        """Whether the parameters of the message that is arriving, as far as they have, fill it one by one."""
+        kind = HEADER.unpack_from(self._buffer)[0] & 0x3FF
+        if not self._checked_to:
+            self._last_part = 0
+            self._checked_to = _contents_at(kind)
+        if kind == CUSTOM_MESSAGE:
+            return True
+        at, arrived = self._checked_to, min(length, len(self._buffer)) - _PARAMETER.size
+        while at <= arrived:
+            part, size = _PARAMETER.unpack_from(self._buffer, at)
+            if not _belongs(part, kind) or not _PARAMETER.size <= size <= length - at:
+                return False
+            self._last_part = at
+            at = self._checked_to = at + size
+        return at == length or at + _PARAMETER.size <= length
+
+    def _suspect(self, fault: int) -> int:
+        """Where to begin to look for a message inside the bytes that were checked: at `fault` when patience ends."""
+        if self._checked_to > self._patience:
+            return max(1, fault)
+        self._patience -= self._checked_to
+        return 1
+
+    def _skip(self, to: int) -> None:
+        """The message that is arriving is none: go on looking at byte `to`."""
+        self._miss()
+        self._before = b""
+        self._checked_to = 0
+        del self._buffer[:to]
+
+    def _miss(self) -> None:
+        """No message stands here: counted once, however long it takes to find the next."""
         if not self._seeking:
             self._seeking = True
             self._counters.add(self._scope, "bad_frames")
+
+    def _seek(self) -> bool:
+        """Go to the next plausible header. False when more bytes are needed."""
+        self._miss()
         if self._before and len(self._buffer) < _OPENING_BYTES:
             return False
         if self._look_back():
@@ -159,16 +212,31 @@ def _plausible_length(data: bytearray, at: int) -> int:
     kind = word & 0x3FF
     if kind == KEEPALIVE:
         return length if length == HEADER_BYTES else 0
-    limit = MAX_REPORT_BYTES if kind == RO_ACCESS_REPORT else MAX_MESSAGE_BYTES
-    return length if HEADER_BYTES <= length <= limit else 0
+    if kind == RO_ACCESS_REPORT:
+        return length if HEADER_BYTES <= length <= MAX_REPORT_BYTES else 0
+    return length if _OPENING_BYTES <= length <= MAX_MESSAGE_BYTES else 0
+
+
+def _belongs(part: int, kind: int) -> bool:
+    """Whether this parameter may stand in a message of this kind; in an answer, any may."""
+    if kind in _OPENINGS:
+        return part in _OPENINGS[kind] or part == _CUSTOM_PARAMETER
+    return part in _TLVS
+
+
+def _contents_at(kind: int) -> int:
+    """Where the parameters of a message begin. GET_SUPPORTED_VERSION_RESPONSE says two versions before them."""
+    return HEADER_BYTES + 2 if kind == _GET_SUPPORTED_VERSION_RESPONSE else HEADER_BYTES
 
 
 def _find_header(data: bytearray, start: int, before: int) -> int:
     """Where, below `before`, the first plausible header of a message that readers send begins; -1 = nowhere."""
-    for at in range(start, min(before, len(data) - HEADER_BYTES + 1)):
-        known = 0x04 <= data[at] <= 0x0B and (data[at] & 0x03) << 8 | data[at + 1] in _FROM_READER
-        if known and _plausible_length(data, at):
-            return at
+    before = min(before, len(data) - HEADER_BYTES + 1)
+    match = _HEADER_BEGINS.search(data, start, before + 3)
+    while match is not None:
+        if _plausible_length(data, match.start()):
+            return match.start()
+        match = _HEADER_BEGINS.search(data, match.start() + 1, before + 3)
     return -1
 
 
@@ -186,15 +254,8 @@ def _opens_well(data: bytearray, at: int) -> bool:
     kind = word & 0x3FF
     if kind == KEEPALIVE:
         return True
-    opening = at + (HEADER_BYTES + 2 if kind == _GET_SUPPORTED_VERSION_RESPONSE else HEADER_BYTES)
+    opening = at + _contents_at(kind)
     if opening + _PARAMETER.size > min(len(data), at + length):
         return kind == RO_ACCESS_REPORT and bool(length == HEADER_BYTES)
     first, size = _PARAMETER.unpack_from(data, opening)
     return first in _OPENINGS.get(kind, _ANSWER_OPENINGS) and bool(opening + size <= at + length)
-
-
-def _reads_on(data: bytearray) -> bool:
-    """Whether `data` begins with a plausible header (as far as it has arrived)."""
-    if len(data) >= HEADER_BYTES:
-        return _find_header(data, 0, 1) == 0
-    return bool(data) and 0x04 <= data[0] <= 0x0B

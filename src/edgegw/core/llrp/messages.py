@@ -79,7 +79,17 @@ class CapabilitiesAnswer(NamedTuple):
     name: str = "GET_READER_CAPABILITIES_RESPONSE"
 
 
-Answer = Response | SupportedVersion | CapabilitiesAnswer
+class ConfigAnswer(NamedTuple):
+    """How the reader's ports are: antenna -> connected, input -> high, as far as it was asked and knows."""
+
+    message_id: int
+    status: Status
+    antennas: dict[int, bool]
+    inputs: dict[int, bool]
+    name: str = "GET_READER_CONFIG_RESPONSE"
+
+
+Answer = Response | SupportedVersion | CapabilitiesAnswer | ConfigAnswer
 
 
 class KeepAlive(NamedTuple):
@@ -157,8 +167,9 @@ class GetReaderCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class GetReaderConfig:
-    """Asks for the identification only: a sign of life from a reader that sends no keepalives."""
+    """identification: a sign of life from a reader that sends no keepalives. The others: how its ports are now."""
 
+    wanted: Literal["identification", "antennas", "inputs"] = "identification"
     answer = "GET_READER_CONFIG_RESPONSE"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import Struct
-from typing import NamedTuple
 
 CUSTOM = 1023
 
@@ -18,49 +17,48 @@ TV_BYTES = {
     11: 2, 12: 2, 13: 12, 14: 2, 15: 2, 16: 4, 17: 2, 18: 4, 19: 2, 20: 2,
 }  # fmt: skip
 
+_TV_SIZES = [0] * 128 + [TV_BYTES.get(kind, -1) + 1 for kind in range(128)]
+"""Whole size of the TV parameter that begins with this byte; 0 = there is none."""
 _U16X2 = Struct(">HH")
 _U32X2 = Struct(">II")
 
 
 class Malformed(ValueError):
-    """These bytes are not what the standard says. Never leaves the receiving side: it becomes a counter."""
+    """These bytes are not what the standard says. Never leaves the receiving side: it becomes a counter.
+
+    at  the first byte of the body that does not fit; None = not known
+    """
+
+    def __init__(self, problem: str, at: int | None = None) -> None:
+        self.at = at
+        super().__init__(problem)
 
 
-class Parameter(NamedTuple):
-    """Where one parameter stands: its content is data[start:end]. vendor and subtype only for Custom ones."""
+def walk(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yield the parameters of data[start:end] in order: type, vendor, subtype, and where the content begins and ends.
 
-    type: int
-    vendor: int
-    subtype: int
-    start: int
-    end: int
-
-
-def walk(data: bytes, start: int, end: int) -> Iterator[Parameter]:
-    """Yield the parameters of data[start:end] in order. Raises Malformed at the first that does not fit."""
+    Vendor and subtype are 0 but for Custom parameters. Raises Malformed at the first that does not fit. Plain tuples
+    in one loop: this runs half a dozen times for every tag that is read.
+    """
     at = start
     while at < end:
-        parameter = _parameter(data, at, end)
-        yield parameter
-        at = parameter.end
-
-
-def _parameter(data: bytes, at: int, end: int) -> Parameter:
-    if data[at] & 0x80:
-        kind = data[at] & 0x7F
-        size = TV_BYTES.get(kind)
-        if size is None or at + 1 + size > end:
-            raise Malformed(f"TV parameter {kind} at byte {at} is unknown or cut off")
-        return Parameter(kind, 0, 0, at + 1, at + 1 + size)
-    if at + 4 > end:
-        raise Malformed(f"parameter header at byte {at} is cut off")
-    word, length = _U16X2.unpack_from(data, at)
-    kind = word & 0x3FF
-    if length < 4 or at + length > end:
-        raise Malformed(f"parameter {kind} at byte {at} has length {length}, {end - at} bytes are left")
-    if kind != CUSTOM:
-        return Parameter(kind, 0, 0, at + 4, at + length)
-    if length < 12:
-        raise Malformed(f"custom parameter at byte {at} is too short for vendor and subtype")
-    vendor, subtype = _U32X2.unpack_from(data, at + 4)
-    return Parameter(kind, vendor, subtype, at + 12, at + length)
+        kind = data[at]
+        if kind & 0x80:
+            content, following = at + 1, at + _TV_SIZES[kind]
+            if following == at or following > end:
+                raise Malformed(f"TV parameter {kind & 0x7F} at byte {at} is unknown or cut off", at)
+            yield kind & 0x7F, 0, 0, content, following
+        else:
+            if at + 4 > end:
+                raise Malformed(f"parameter header at byte {at} is cut off", at)
+            word, length = _U16X2.unpack_from(data, at)
+            kind, following = word & 0x3FF, at + length
+            if length < 4 or following > end:
+                raise Malformed(f"parameter {kind} at byte {at} has length {length}, {end - at} bytes are left", at)
+            if kind != CUSTOM:
+                yield kind, 0, 0, at + 4, following
+            elif length < 12:
+                raise Malformed(f"custom parameter at byte {at} is too short for vendor and subtype", at)
+            else:
+                yield kind, *_U32X2.unpack_from(data, at + 4), at + 12, following
+        at = following

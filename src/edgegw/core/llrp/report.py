@@ -39,15 +39,18 @@ class TagEntry(NamedTuple):
     doppler: int | None = None
 
 
+_NO_TAG = TagEntry(b"", 0)
+
+
 def decode_report(body: bytes) -> list[TagEntry]:
     """Body of an RO_ACCESS_REPORT -> its tags; an empty report gives none.
 
     Raises Malformed when any parameter does not fit. Unknown parameters (other makers') are skipped.
     """
     return [
-        _tag_entry(body, parameter.start, parameter.end)
-        for parameter in walk(body, 0, len(body))
-        if parameter.type == _TAG_REPORT_DATA
+        _tag_entry(body, start, end) if start < end else _NO_TAG
+        for kind, _, _, start, end in walk(body, 0, len(body))
+        if kind == _TAG_REPORT_DATA
     ]
 
 
@@ -98,9 +101,9 @@ def _tag_entry(data: bytes, start: int, end: int) -> TagEntry:
 def _epc_data(data: bytes, at: int, stop: int) -> tuple[bytes, int]:
     """EPCData (LLRP 1.0.1, 13.2.3.1): a bit count, then the bits padded to bytes. The count is what is trusted."""
     if stop - at < 2:
-        raise Malformed("EPCData without a bit count")
+        raise Malformed("EPCData without a bit count", at)
     bits = _U16(data, at)[0]
     size = (bits + 7) // 8
     if at + 2 + size > stop:
-        raise Malformed(f"EPCData says {bits} bits and holds {(stop - at - 2) * 8}")
+        raise Malformed(f"EPCData says {bits} bits and holds {(stop - at - 2) * 8}", at)
     return data[at + 2 : at + 2 + size], bits

@@ -37,11 +37,13 @@ class ReaderSettings:
     keepalive_s: float = 10.0
     late_after_s: float = 5.0
     version: Literal["auto", "1.0.1", "1.1"] = "auto"
+    inputs: tuple[int, ...] = ()
 
     @property
     def gpi_ports(self) -> tuple[int, ...]:
-        """GPI ports that the triggers listen to."""
-        return tuple(sorted({gpi.port for gpi in (self.start.gpi, self.stop.gpi) if gpi is not None}))
+        """GPI ports whose changes the reader must notice: those of triggers and photo-eyes."""
+        triggers = {gpi.port for gpi in (self.start.gpi, self.stop.gpi) if gpi is not None}
+        return tuple(sorted(triggers.union(self.inputs)))
 
 
 class Refusal(ValueError):

@@ -15,7 +15,8 @@
     ADD          ADD_ROSPEC                        ENABLE        ADD with less, then LinkRefused
     ENABLE       ENABLE_ROSPEC                     START         LinkRefused
     START        START_ROSPEC *                    READING       READING (started by itself)
-    READING      ENABLE_EVENTS_AND_REPORTS, once (it has no answer); then only signs of life
+    READING      ENABLE_EVENTS_AND_REPORTS (it has no answer) and GET_READER_CONFIG for the state of the ports in use,
+                 once, with or without an answer; then only signs of life
     STOPPING     STOP_ROSPEC                       DELETING      DELETING
     DELETING     DELETE_ROSPEC                     CLOSING       CLOSING
     CLOSING      CLOSE_CONNECTION                  CLOSED        CLOSED
@@ -29,8 +30,9 @@ from such a reader at once from then on; an ERROR_MESSAGE under another id when 
 Every request has a deadline. Where a refusal is survived, silence is taken for one (readers exist that pass over
 what they do not know); twice in a row, or where the answer is needed, it ends the link.
 
-Any byte is a sign of life; when nothing was heard for one and a half keepalive periods the reader is asked, and if
-still nothing is heard the link ends. KEEPALIVE is acknowledged in every phase, reports are taken in every phase.
+Any message that can be decoded is a sign of life, and nothing else is; after one and a half keepalive periods without
+one the reader is asked, and if still none comes the link ends. KEEPALIVE is acknowledged in every phase, reports are
+taken in every phase.
 """
 
 from __future__ import annotations
@@ -55,6 +57,8 @@ STRAY_S = 1.0
 CLOSE_S = 1.5
 STALL_S = 1.0
 STALL_LIMIT_S = 10.0
+MAX_TAGS = 128
+"""In one `Tags`: who takes them can let others have a turn in between."""
 
 
 class Phase(Enum):
@@ -80,7 +84,7 @@ class Phase(Enum):
 
 
 class Tags(NamedTuple):
-    """Tag entries of one report, in the reader's order."""
+    """Tag entries of one report, in the reader's order; of a long report, a part of them."""
 
     entries: list[TagEntry]
 
@@ -127,12 +131,15 @@ class Session:
         self._outgoing = bytearray()
         self._version = 1
         self._message_id = 0
+        self._said: set[int] = set()
         self._asked: llrp.Request | None = None
         self._stray: llrp.Answer | None = None
         self._numbers_itself = False
         self._ignored = False
         self._deadline = now + GREETING_S
         self._heard = now
+        self._received = now
+        self._undecodable = False
         self._stalled_since: float | None = None
         self._capabilities = llrp.Capabilities()
         self._negotiates = False
@@ -147,21 +154,28 @@ class Session:
 
     def receive(self, data: bytes, now: float) -> list[Output]:
         """Take bytes from the reader. Raises LinkDown or LinkRefused when the conversation is over."""
-        self._heard = now
-        if self.phase is Phase.READING:
-            self._asked = None
+        self._received = now
+        self._undecodable = True
         self._framer.feed(data)
-        return self._drain(now)
+        if self._drain(now):
+            self._stalled_since = None
+        self._watch_for_stall(now)
+        return self.outputs()
 
     def tick(self, now: float) -> list[Output]:
         """Call when `deadline` has passed. Raises LinkDown when the reader let it pass."""
-        outputs: list[Output] = []
         while self._lied(now):
-            outputs += self._drain(now)
+            self._drain(now)
+        self._watch_for_stall(now)
         if self._waiting and now >= self._deadline:
             self._give_up(now)
         if self.phase is Phase.READING and self._asked is None and now >= self._heard + self._silence_s:
             self._ask(llrp.GetReaderConfig(), now)
+        return self.outputs()
+
+    def outputs(self) -> list[Output]:
+        """What the reader has said and nobody has taken: call once more after an error that ended it all."""
+        outputs, self._outputs = self._outputs, []
         return outputs
 
     @property
@@ -185,22 +199,34 @@ class Session:
 
     # ------------------------------------------------------------ frames
 
-    def _drain(self, now: float) -> list[Output]:
-        self._outputs = []
+    def _drain(self, now: float) -> bool:
+        """Take every message that has arrived; whether there was one that can be decoded."""
+        decoded = False
         while (frame := self._framer.next_frame()) is not None:
             try:
-                if frame.type == RO_ACCESS_REPORT:
-                    self._outputs.append(Tags(decode_report(frame.body)))
-                else:
-                    message = self._codec.decode(frame)
-                    self._take(message, frame, now)
-            except Malformed:
-                self._framer.reject(frame)
+                message = decode_report(frame.body) if frame.type == RO_ACCESS_REPORT else self._codec.decode(frame)
+            except Malformed as malformed:
+                self._framer.reject(frame, malformed.at)
+                continue
+            decoded = True
+            self._live(now)
+            if isinstance(message, list):
+                self._outputs += [Tags(message[at : at + MAX_TAGS]) for at in range(0, len(message) or 1, MAX_TAGS)]
+            else:
+                self._take(message, frame, now)
+        return decoded
+
+    def _live(self, now: float) -> None:
+        self._heard = now
+        self._undecodable = False
+        if self.phase is Phase.READING:
+            self._asked = None
+
+    def _watch_for_stall(self, now: float) -> None:
         if not self._framer.incomplete:
             self._stalled_since = None
         elif self._stalled_since is None:
             self._stalled_since = now
-        return self._outputs
 
     def _lied(self, now: float) -> bool:
         """Whether the length of a frame that stays incomplete was a lie; then what it had swallowed waits."""
@@ -208,7 +234,7 @@ class Session:
             return False
         if self._framer.stalled():
             return True
-        if now >= self._heard + STALL_LIMIT_S:
+        if now >= self._received + STALL_LIMIT_S:
             raise LinkDown(
                 self._settings.name, f"the reader stopped in the middle of a message for {STALL_LIMIT_S:g} s"
             )
@@ -221,7 +247,9 @@ class Session:
                 self._send(llrp.KeepAliveAck(), message_id)
             case llrp.Notification():
                 self._notified(message, frame.version, now)
-            case llrp.Response() | llrp.SupportedVersion() | llrp.CapabilitiesAnswer():
+            case llrp.ConfigAnswer() if message.message_id in self._said:
+                self._surveyed(message)
+            case llrp.Response() | llrp.SupportedVersion() | llrp.CapabilitiesAnswer() | llrp.ConfigAnswer():
                 self._answered(message, now)
             case llrp.Other():
                 self._counters.add(self._settings.name, "other_messages")
@@ -267,7 +295,8 @@ class Session:
                 "(Impinj firmware from 8.2 ships with its IoT interface instead of LLRP)"
             )
         assert self._asked is not None
-        return f"no answer to {llrp.request_name(self._asked)} within {self._patience_s:g} s"
+        overdue = f"no answer to {llrp.request_name(self._asked)} within {self._patience_s:g} s"
+        return f"{overdue}, and what came cannot be decoded" if self._undecodable else overdue
 
     @property
     def _optional(self) -> bool:
@@ -305,7 +334,7 @@ class Session:
 
     def _answered(self, answer: llrp.Answer, now: float) -> None:
         ours = answer.message_id == self._message_id
-        if self.phase is Phase.READING and ours:
+        if self.phase is Phase.READING and (ours or answer.message_id in self._said):
             return
         awaited = self._asked is not None and answer.name == self._asked.answer
         if self._asked is not None and (ours or (awaited and self._numbers_itself)):
@@ -372,9 +401,26 @@ class Session:
             phase = step.accepted
 
     def _read(self) -> None:
-        self._message_id += 1
-        self._send(llrp.EnableEventsAndReports(), self._message_id)
+        self._say(llrp.EnableEventsAndReports())
         self._outputs.append(Reading(self._capabilities, tuple(self._missing)))
+        self._say(llrp.GetReaderConfig("antennas"))  # events tell only what changes
+        if self._settings.inputs:
+            self._say(llrp.GetReaderConfig("inputs"))
+
+    def _say(self, request: llrp.Request) -> None:
+        """Send, and go on whatever the answer is."""
+        self._message_id += 1
+        self._said.add(self._message_id)
+        self._send(request, self._message_id)
+
+    def _surveyed(self, answer: llrp.ConfigAnswer) -> None:
+        """What is true now, as if it had just changed. Antennas that nobody named may well be missing."""
+        for number, connected in answer.antennas.items():
+            if connected or number in self._settings.antennas:
+                self._outputs.append(Event(llrp.ReaderEvent("antenna", number, connected)))
+        for number, high in answer.inputs.items():
+            if number in self._settings.inputs:
+                self._outputs.append(Event(llrp.ReaderEvent("gpi", number, high)))
 
     # ------------------------------------------------------------ what the phases ask
 

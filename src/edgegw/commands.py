@@ -1,0 +1,116 @@
+"""What may be asked of a journal with a gateway around it, or without: send again, retry and drop what is parked.
+
+A request is a JSON object `{"do": NAME, ...}`; so is the answer: what was done, or `{"error": SENTENCE}`. It comes
+over the control socket from `edgegw`, and over MQTT from a central system where the configuration allows that.
+
+| do             | with                            | answer                                                           |
+|----------------|---------------------------------|------------------------------------------------------------------|
+| `resend`       | `from`, `to`, `epoch` (or ours) | `events` that are sent again, `oldest` number that is still kept |
+| `parked-retry` | `seqs`, or `all`: true          | `events` that are sent under new numbers, `unreadable` ones      |
+| `parked-drop`  | `seqs`, or `all`: true          | `events` that are given up                                       |
+
+Whoever asks is not trusted with more than that: anything else is an error in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from edgegw.core.reissue import renumbered
+from edgegw.errors import StoreFailed
+from edgegw.store.journal import Journal, Parked
+
+RESEND_STEP: Final = 5000
+"""Rows put back in one transaction: a commit may be waiting."""
+PARKED_STEP: Final = 100
+
+Request = dict[str, Any]
+Answer = dict[str, Any]
+
+log = structlog.get_logger("edgegw")
+
+
+class Refused(Exception):
+    """The request cannot be understood or done; a sentence for whoever asked."""
+
+
+class Commands:
+    """`sent_again` hears which rows have come back into the outbox."""
+
+    def __init__(self, journal: Journal, sent_again: Callable[[int, int], None] = lambda first, last: None) -> None:
+        self._journal = journal
+        self._sent_again = sent_again
+        self._known: dict[str, Callable[[Request], Awaitable[Answer]]] = {
+            "resend": self._resend,
+            "parked-retry": partial(self._unpark, self._retry),
+            "parked-drop": partial(self._unpark, self._drop),
+        }
+
+    async def do(self, request: object) -> Answer:
+        """Never raises for what a request says."""
+        try:
+            if not isinstance(request, dict) or str(request.get("do")) not in self._known:
+                raise Refused(f"a request is an object with do: {', '.join(self._known)}")
+            answer = await self._known[str(request["do"])](request)
+        except (Refused, StoreFailed) as refused:
+            answer = {"error": str(refused)}
+        log.info("command", request=request, answer=answer)
+        return answer
+
+    async def _resend(self, request: Request) -> Answer:
+        epoch = str(request.get("epoch", self._journal.epoch))
+        first, last = _number(request, "from"), _number(request, "to")
+        if last < first:
+            raise Refused(f"from {first} to {last} is no range")
+        rows = [self._journal.row_of(epoch, seq) for seq in (first, last)]
+        if rows[0] is None or rows[1] is None:
+            raise Refused(f"epoch {epoch} has no events {first} to {last}: its last is {self._journal.last_number}")
+        events = 0
+        for start in range(rows[0], rows[1] + 1, RESEND_STEP):
+            events += await self._journal.put_back(start, min(rows[1], start + RESEND_STEP - 1))
+        self._sent_again(rows[0], rows[1])
+        return {"events": events, "oldest": await self._journal.oldest(epoch)}
+
+    async def _unpark(self, release: Callable[[Parked], bool], request: Request) -> Answer:
+        """A step, then a commit, so that memory stays bounded. What cannot be released stays parked."""
+        wanted = None if request.get("all") is True else _numbers(request, "seqs")
+        released: list[bool] = []
+        after_seq = 0
+        await self._journal.flush()
+        while rows := await self._journal.parked(after_seq, PARKED_STEP):
+            released += [release(row) for row in rows if wanted is None or row.seq in wanted]
+            await self._journal.flush()
+            after_seq = rows[-1].seq
+        return {"events": sum(released), "unreadable": len(released) - sum(released)}
+
+    def _retry(self, parked: Parked) -> bool:
+        """Under a new number: the old one is spent for the note that went out in its place."""
+        try:
+            renumbered(parked.payload, "", 0)
+        except ValueError:
+            return False
+        self._journal.add_event(lambda seq: (parked.topic, renumbered(parked.payload, self._journal.epoch, seq)))
+        self._journal.unpark(parked.seq)
+        return True
+
+    def _drop(self, parked: Parked) -> bool:
+        self._journal.unpark(parked.seq)
+        return True
+
+
+def _number(request: Request, key: str) -> int:
+    number = request.get(key)
+    if type(number) is not int or not 0 < number < 2**63:
+        raise Refused(f"{key} must be the number of an event, from 1 on")
+    return number
+
+
+def _numbers(request: Request, key: str) -> set[int]:
+    numbers = request.get(key)
+    if not isinstance(numbers, list) or not all(type(number) is int for number in numbers):
+        raise Refused(f"{key} must be a list of numbers; or say all: true")
+    return set(numbers)

@@ -1,0 +1,88 @@
+"""What paho takes for its socket: bytes that asyncio has read, and a way to asyncio's transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+INCOMING_MAX: Final = 65_536
+"""Bytes of one packet from the broker: it has little to tell us."""
+TURN_BYTES: Final = 2048
+"""Read in one turn of the loop, some 400 acknowledgements: a babbling broker starves nobody."""
+
+
+class Wire(asyncio.Protocol):
+    """`allowed`: how many bytes may still be received in this turn."""
+
+    def __init__(self, on_bytes: Callable[[], None], on_end: Callable[[Exception | None], None]) -> None:
+        self._on_bytes = on_bytes
+        self._on_end = on_end
+        self._transport: asyncio.Transport | None = None
+        self._unsent: list[bytes | bytearray] = []
+        self._held = False
+        self.unread = bytearray()
+        self.allowed = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.unread += data
+        if not self._held:
+            self._on_bytes()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        self._on_end(error)
+
+    def recv(self, size: int) -> bytes:
+        """paho asks for the whole rest of a packet: the place to refuse a monster."""
+        if size > INCOMING_MAX:
+            raise ConnectionError("packet too large")
+        data = bytes(self.unread[: min(size, self.allowed)])
+        if not data:
+            raise BlockingIOError
+        del self.unread[: len(data)]
+        self.allowed -= len(data)
+        return data
+
+    @property
+    def readable(self) -> bool:
+        return bool(self.unread) and self.allowed > 0
+
+    def listen(self, wanted: bool) -> None:
+        """Whether more may come; if not, TCP holds the broker back."""
+        self._held = not wanted
+        if self._transport is not None:
+            (self._transport.resume_reading if wanted else self._transport.pause_reading)()
+
+    def send(self, data: bytes | bytearray) -> int:
+        self._unsent.append(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """One write for all that paho wants to send."""
+        if self._transport is not None and self._unsent:
+            self._transport.writelines(self._unsent)
+        self._unsent.clear()
+
+    def close(self) -> None:
+        self.flush()
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def open(self) -> bool:
+        return self._transport is not None
+
+    def fileno(self) -> int:
+        return -1
+
+    def setblocking(self, flag: bool) -> None:
+        """asyncio has seen to it."""

@@ -1,0 +1,232 @@
+"""Resend, retry, drop: on a journal, through a running gateway, without one, and over MQTT."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgegw.commands import Commands
+from edgegw.store.journal import Journal
+from tests.mosquitto import Mosquitto
+from tests.publish.listener import Heard, Listener
+from tests.publish.test_gateway import scan, until_status, write_scanner_config
+from tests.store.support import opened, pending_seqs
+from tests.test_app import gateway
+
+BASE = "edgegw/v1/dc-1/gw-1"
+
+
+def add(journal: Journal) -> int:
+    def encode(seq: int) -> tuple[str, bytes]:
+        event = {"id": f"gw:{journal.epoch}:{seq}", "gateway": "gw", "epoch": journal.epoch, "seq": seq}
+        return f"{BASE}/evt/movement", json.dumps(event).encode()
+
+    return journal.add_event(encode)
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    async with opened(tmp_path / "journal.db") as journal:
+        yield journal
+
+
+async def deliver(journal: Journal, count: int) -> None:
+    for _ in range(count):
+        journal.mark_published(add(journal))
+    await journal.flush()
+
+
+async def test_resend_puts_a_range_back_and_says_what_is_kept(journal: Journal) -> None:
+    asked: list[tuple[int, int]] = []
+    commands = Commands(journal, lambda first, last: asked.append((first, last)))
+    await deliver(journal, 10)
+    add(journal)
+    await journal._connection.write(("DELETE FROM event WHERE seq <= ?", [(4,)]))
+    await journal.flush()
+    assert await commands.do({"do": "resend", "from": 3, "to": 11}) == {"events": 6, "oldest": 5}
+    assert await commands.do({"do": "resend", "from": 3, "to": 11}) == {"events": 0, "oldest": 5}
+    assert await pending_seqs(journal) == [5, 6, 7, 8, 9, 10, 11]
+    assert [row.again for row in await journal.pending(0, 10)] == [True] * 6 + [False]
+    assert asked[-1] == (3, 11)
+    journal.confirm(11)  # what is wanted once more is not taken for delivered
+    assert await pending_seqs(journal) == [5, 6, 7, 8, 9, 10]
+    await journal.flush()
+    assert await pending_seqs(journal) == [5, 6, 7, 8, 9, 10]
+
+
+async def test_what_was_marked_a_moment_ago_can_be_resent(journal: Journal) -> None:
+    seq = add(journal)
+    await journal.flush()
+    journal.mark_published(seq)
+    assert await Commands(journal).do({"do": "resend", "from": 1, "to": 1}) == {"events": 1, "oldest": 1}
+    assert await pending_seqs(journal) == [1]
+
+
+async def park_two(journal: Journal) -> None:
+    for _ in range(3):
+        add(journal)
+    await journal.flush()
+    for seq in (1, 3):
+        journal.park(seq, "packet too large", (f"{BASE}/evt/skipped", b"{}"))
+    await journal.flush()
+    for seq in (1, 2, 3):
+        journal.mark_published(seq)
+
+
+async def test_retry_sends_what_was_parked_under_a_new_number(journal: Journal) -> None:
+    await park_two(journal)
+    assert await Commands(journal).do({"do": "parked-retry", "seqs": [3, 99]}) == {"events": 1, "unreadable": 0}
+    (row,) = await journal.pending(0, 10)
+    event = json.loads(row.payload)
+    assert (row.seq, event["seq"], event["id"]) == (4, 4, f"gw:{journal.epoch}:4")
+    assert row.topic == f"{BASE}/evt/movement"
+    assert [parked.seq for parked in await journal.parked(0, 10)] == [1]
+
+
+async def test_drop_gives_up_all(journal: Journal) -> None:
+    await park_two(journal)
+    assert await Commands(journal).do({"do": "parked-drop", "all": True}) == {"events": 2, "unreadable": 0}
+    assert await journal.parked(0, 10) == []
+    assert await pending_seqs(journal) == []
+
+
+async def test_what_edgegw_did_not_write_stays_parked(journal: Journal) -> None:
+    journal.add_event(lambda seq: ("x", b"\xff"))
+    await journal.flush()
+    journal.park(1, "x")
+    assert await Commands(journal).do({"do": "parked-retry", "all": True}) == {"events": 0, "unreadable": 1}
+    assert len(await journal.parked(0, 10)) == 1
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        None,
+        [],
+        "not JSON",
+        {},
+        {"do": "rm"},
+        {"do": ["resend"]},
+        {"do": {"resend": 1}},
+        {"do": "resend"},
+        {"do": "resend", "from": 1, "to": "2"},
+        {"do": "resend", "from": True, "to": 1},
+        {"do": "resend", "from": 0, "to": 1},
+        {"do": "resend", "from": 2, "to": 1},
+        {"do": "resend", "from": 1, "to": 99},
+        {"do": "resend", "from": 1, "to": 2**70},
+        {"do": "resend", "from": 1, "to": 1, "epoch": "another"},
+        {"do": "resend", "from": 1, "to": 1, "epoch": ["x"]},
+        {"do": "parked-retry"},
+        {"do": "parked-retry", "seqs": "all"},
+        {"do": "parked-retry", "seqs": [1.5]},
+        {"do": "parked-drop", "all": 1},
+    ],
+)
+async def test_hostile_requests_are_refused_in_words(journal: Journal, request_: object) -> None:
+    await deliver(journal, 3)
+    answer = await Commands(journal).do(request_)
+    assert list(answer) == ["error"]
+    assert await pending_seqs(journal) == []
+
+
+# --- through a gateway ---
+
+
+async def edgegw(*arguments: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "edgegw", *arguments), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    async with asyncio.timeout(20):
+        output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+def numbers(heard: list[Heard], kind: str = "") -> list[int]:
+    return [json.loads(message.payload)["seq"] for message in heard if f"/evt/{kind}" in message.topic]
+
+
+async def test_an_operator_sends_again_with_and_without_a_gateway(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path) as broker:
+        config, port = write_scanner_config(tmp_path, broker.port)
+        async with Listener(broker.port) as listener:
+            async with gateway(config) as process:
+                await scan(port, *"ABCDE")
+                await listener.until(lambda heard: numbers(heard) == [1, 2, 3, 4, 5])
+                await until_status(tmp_path, backlog__pending=0)
+                assert await edgegw("resend", "2", "3", "-c", str(config)) == (0, "2 events are sent again.\n")
+                await listener.until(lambda heard: numbers(heard) == [1, 2, 3, 4, 5, 2, 3])
+                code, output = await edgegw("resend", "2", "9", "-c", str(config))
+                assert (code, "has no events 2 to 9: its last is 5" in output) == (69, True)
+                process.terminate()
+                await process.wait()
+            code, output = await edgegw("resend", "5", "5", "-c", str(config))
+            assert (code, "does not run" in output, "1 events are sent again" in output) == (0, True, True)
+            async with gateway(config):
+                await listener.until(lambda heard: numbers(heard) == [1, 2, 3, 4, 5, 2, 3, 5])
+
+
+async def test_an_operator_retries_what_was_parked(tmp_path: Path) -> None:
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.mkdir()
+    large.mkdir()
+    with Mosquitto(small, "max_packet_size 5000\n") as broker:
+        config, port = write_scanner_config(tmp_path, broker.port, max_length=20_000)
+        async with Listener(broker.port) as listener, gateway(config):
+            await scan(port, "A", "B" * 9000, "C")
+            await listener.until(lambda heard: len(numbers(heard)) == 3)
+            assert numbers(listener.heard, "skipped") == [2]
+            document = await until_status(tmp_path, backlog__parked=1)
+            assert document["troubles"] == {
+                "parked": "1 event is parked, because the broker would not take it: see edgegw parked list"
+            }
+            code, output = await edgegw("parked", "list", "-c", str(config))
+            assert (code, output.split()[0], "packet too large" in output) == (0, "2", True)
+    with Mosquitto(large) as broker:
+        config, _ = write_scanner_config(tmp_path, broker.port, max_length=20_000)
+        async with Listener(broker.port) as listener, gateway(config):
+            await until_status(tmp_path, backlog__parked=1)
+            assert await edgegw("parked", "retry", "--all", "-c", str(config)) == (
+                0,
+                "1 events are sent under new numbers.\n",
+            )
+            await listener.until(lambda heard: numbers(heard) == [4])
+            event = json.loads(next(message.payload for message in listener.heard if "/evt/" in message.topic))
+            assert event["subject"] == "B" * 9000
+            await until_status(tmp_path, backlog__parked=0)
+            assert await edgegw("parked", "list", "-c", str(config)) == (0, "No event is parked.\n")
+
+
+async def test_a_central_system_asks_over_mqtt_and_is_answered(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path) as broker:
+        config, port = write_scanner_config(
+            tmp_path, broker.port, delivery={"confirm": "central", "commands": ["resend"]}
+        )
+        async with Listener(broker.port) as listener:
+            request: dict[str, Any] = {"id": "r-1", "from": 1, "to": 2, "do": "parked-drop", "all": True}
+            listener.publish(f"{BASE}/cmd/resend", json.dumps(request).encode(), retain=True)  # never done
+            async with gateway(config):
+                await scan(port, *"ABC")
+                await listener.until(lambda heard: numbers(heard) == [1, 2, 3])
+                epoch = json.loads(listener.heard[-1].payload)["epoch"]
+                listener.publish(f"{BASE}/ack", json.dumps({"epoch": epoch, "seq": 3}).encode(), retain=True)
+                await until_status(tmp_path, backlog__pending=0, counters__mqtt__commands_retained=1)
+                listener.publish(f"{BASE}/cmd/resend", json.dumps(request).encode())
+                await listener.until(lambda heard: numbers(heard) == [1, 2, 3, 1, 2])
+                await listener.until(lambda heard: any(message.topic.endswith("/reply") for message in heard))
+                for hostile in (b"", b"[" * 4000, b"{}", b'{"from": "x", "to": 1}', b"1", b"\xff"):
+                    listener.publish(f"{BASE}/cmd/resend", hostile)
+                listener.publish(f"{BASE}/cmd/parked-drop", b'{"all": true}')
+                for _ in range(20):
+                    listener.publish(f"{BASE}/cmd/resend", b"{}")
+                await until_status(tmp_path, counters__mqtt__commands_too_fast=...)
+    replies = [json.loads(message.payload) for message in listener.heard if message.topic.endswith("/reply")]
+    assert replies[0] == {"id": "r-1", "events": 2, "oldest": 1}
+    assert all(list(reply) == ["error"] for reply in replies[1:])
+    assert len(replies) <= 1 + 10 + 5
