@@ -1,7 +1,8 @@
 """XGBoost, trained at all other sites: how far a model gets that has seen many passes, but none of this site.
 
-A pass is described by about twenty numbers; the model says whether it was no crossing, one in or one out. It is not
-part of edgegw: `tools/install bench` installs it for the comparison.
+A pass is described by 21 numbers. None of them counts reads: how many there are depends on a reader's settings, and a
+model that has learned them fails wherever these differ. The model says whether it was no crossing, one in or one out.
+It is not part of edgegw: `tools/install bench` installs it for the comparison.
 """
 
 from __future__ import annotations
@@ -112,6 +113,7 @@ def _features(one: Pass, loud_dbm: float, steps: list[float]) -> tuple[float, ..
         order_s,
         order_s / duration_s if duration_s else math.nan,
         duration_s,
+        len(inside) / len(one),
         *_side(inside, first_t, loud_dbm),
         *_side(outside, first_t, loud_dbm),
         float(one[0].is_inside),
@@ -121,16 +123,15 @@ def _features(one: Pass, loud_dbm: float, steps: list[float]) -> tuple[float, ..
         float(strongest.is_inside),
         _peak(inside) - _peak(outside),
         fmean(map(abs, steps)) if steps else math.nan,
-        float(len(steps)),
     )
 
 
 def _side(seen: Pass, first_t: float, loud_dbm: float) -> tuple[float, ...]:
-    """What one side saw: how often, how well, when first and last."""
+    """What one side saw: how well, when first and last."""
     if not seen:
-        return (0.0, *[math.nan] * 5)
+        return (math.nan,) * 5
     levels = [one.rssi_dbm - loud_dbm for one in seen]
-    return len(seen), max(levels), fmean(levels), pstdev(levels), seen[0].t - first_t, seen[-1].t - first_t
+    return max(levels), fmean(levels), pstdev(levels), seen[0].t - first_t, seen[-1].t - first_t
 
 
 def _peak(seen: Pass) -> float:
