@@ -25,6 +25,8 @@ from simulators.llrp_reader import SimReader
 from simulators.mqtt_broker import Broker
 
 WARM_UP_S = 5.0
+FLUSH_S = 1.0
+"""Until paused readers have sent what they had collected."""
 
 
 @click.command()
@@ -66,6 +68,7 @@ async def _measure(pid: int, journal: Path, sims: list[SimReader], seconds: floa
     cpu = (sum(process.cpu_times()[:2]) - cpu_s) / (asyncio.get_running_loop().time() - began)
     for sim in sims:
         sim.pause()
+    await asyncio.sleep(FLUSH_S)
     sent = sum(int(sim.counters()["reads_reported"]) for sim in sims)
     taken = await _taken(journal, sent)
     click.echo(f"readers {len(sims)}  sent {sent}  taken {taken}  lost {sent - taken}")
