@@ -14,7 +14,9 @@ passes (the sides one after the other) from one that comes and goes back (one si
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from edgegw.core.door.episode import Glimpse, Sum, add_up
@@ -81,8 +83,9 @@ def _share(glimpses: Sequence[Glimpse], side: Side) -> float:
 def has_left(glimpses: Sequence[Glimpse], origin: Side, now: float) -> bool:
     """Whether the far side hears it much weaker than at its best, or no more."""
     far = [one for one in glimpses if one.side != origin]
-    best = max(_power(far, one.t) for one in far)
-    return _power(far, now) * FADED <= best
+    heard = _Heard(far)
+    best = max(heard.until(one.t, FADE_S) for one in far)
+    return heard.until(now, FADE_S) * FADED <= best
 
 
 def has_arrived(glimpses: Sequence[Glimpse], origin: Side, silent_t: float) -> bool:
@@ -93,16 +96,23 @@ def has_arrived(glimpses: Sequence[Glimpse], origin: Side, silent_t: float) -> b
     return near_t <= silent_t and far >= ARRIVED
 
 
-def _power(glimpses: Sequence[Glimpse], until_t: float) -> float:
-    return sum(one.weight for one in glimpses if until_t - FADE_S < one.t <= until_t)
-
-
 def _is_back(glimpses: Sequence[Glimpse], origin: Side) -> bool:
     """Whether the far side saw at the end less than half of the share that it saw at its best."""
-    best = max(_far_share(glimpses, one.t, origin) for one in glimpses if one.side != origin)
-    return _far_share(glimpses, glimpses[-1].t, origin) < best / 2
+    far = [one for one in glimpses if one.side != origin]
+    of_far, of_both = _Heard(far), _Heard(glimpses)
+    ends = [*(one.t for one in far), glimpses[-1].t]
+    shares = [of_far.until(t, END_S) / (of_both.until(t, END_S) or 1.0) for t in ends]
+    return shares[-1] < max(shares[:-1]) / 2
 
 
-def _far_share(glimpses: Sequence[Glimpse], until_t: float, origin: Side) -> float:
-    recent = [one for one in glimpses if until_t - END_S <= one.t <= until_t]
-    return _share(recent, OTHER[origin])
+class _Heard:
+    """Power summed over time, so that a pooled load of thousands is weighed as quickly as one unit, read for read."""
+
+    def __init__(self, glimpses: Sequence[Glimpse]) -> None:
+        self._times = [one.t for one in glimpses]
+        self._sums = [0.0, *accumulate(one.weight for one in glimpses)]
+
+    def until(self, t: float, span_s: float) -> float:
+        """What was heard in the span that ends at `t`."""
+        first, end = bisect_right(self._times, t - span_s), bisect_right(self._times, t)
+        return self._sums[end] - self._sums[first]
