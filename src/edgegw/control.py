@@ -11,7 +11,6 @@ import contextlib
 import grp
 import json
 import os
-import socket
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -20,9 +19,8 @@ from typing import Any
 import structlog
 
 from edgegw.errors import LinkDown, LinkRefused
+from edgegw.net import MAX_PATH_BYTES, bind_unix
 
-MAX_PATH_BYTES = 100
-"""A Unix socket's address is limited to 108 bytes (unix(7))."""
 ANSWER_S = 5.0
 WORK_S = 60.0
 """For a request that makes the gateway do something."""
@@ -67,7 +65,7 @@ async def _listen(path: Path, status: Feel, do: Do | None) -> asyncio.Server:
                 await writer.drain()
         writer.close()
 
-    return await asyncio.start_unix_server(serve, sock=_bind(path))
+    return await asyncio.start_unix_server(serve, sock=bind_unix(path))
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Any:
@@ -79,18 +77,6 @@ async def _read_request(reader: asyncio.StreamReader) -> Any:
         return json.loads(text) if text else None
     except (ValueError, RecursionError):
         return "not JSON"
-
-
-def _bind(path: Path) -> socket.socket:
-    if len(os.fsencode(path)) > MAX_PATH_BYTES:
-        raise OSError(0, f"the path is longer than {MAX_PATH_BYTES} bytes")
-    path.unlink(missing_ok=True)  # the journal is ours, so whoever made it is dead
-    with contextlib.ExitStack() as undo:
-        sock = undo.enter_context(socket.socket(socket.AF_UNIX))
-        sock.bind(str(path))
-        path.chmod(0o660)
-        undo.pop_all()
-    return sock
 
 
 def _cannot_listen(path: Path, error: OSError) -> str:

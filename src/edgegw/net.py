@@ -1,11 +1,16 @@
-"""TCP connections out: to readers, network scanners and the broker."""
+"""TCP connections out: to readers, network scanners and the broker; and the Unix sockets beside the journal."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import threading
+from pathlib import Path
+
+MAX_PATH_BYTES = 100
+"""A Unix socket's address is limited to 108 bytes (unix(7))."""
 
 
 async def connect(host: str, port: int, timeout_s: float) -> socket.socket:
@@ -64,3 +69,16 @@ async def _resolve(host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
 
     threading.Thread(target=ask, name="edgegw-resolve", daemon=True).start()
     return await found
+
+
+def bind_unix(path: Path) -> socket.socket:
+    """A socket to listen on, mode 0660, beside our journal: what stands there was a dead gateway's. OSError."""
+    if len(os.fsencode(path)) > MAX_PATH_BYTES:
+        raise OSError(0, f"the path is longer than {MAX_PATH_BYTES} bytes")
+    path.unlink(missing_ok=True)
+    with contextlib.ExitStack() as undo:
+        sock = undo.enter_context(socket.socket(socket.AF_UNIX))
+        sock.bind(str(path))
+        path.chmod(0o660)
+        undo.pop_all()
+    return sock

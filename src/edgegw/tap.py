@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +19,7 @@ import structlog
 from edgegw.core import recording
 from edgegw.core.llrp.messages import ReaderEvent
 from edgegw.core.model import TagRead
+from edgegw.net import bind_unix
 
 ROOM_BYTES = 1 << 20
 """So much waits for a listener: some 8000 reads."""
@@ -76,7 +76,7 @@ class Tap:
         """Let others listen while the block runs. Where no socket can be made, run without one, and say so."""
         path = socket_path(journal)
         try:
-            server = await asyncio.start_unix_server(self._serve, sock=_bind(path))
+            server = await asyncio.start_unix_server(self._serve, sock=bind_unix(path))
         except OSError as error:
             reason = f"{path}: {error.strerror or error}"
             log.warning("edgegw record will not work while the gateway runs", reason=reason)
@@ -114,13 +114,3 @@ class Tap:
 
 def socket_path(journal: Path) -> Path:
     return journal.with_name(journal.name + ".reads")
-
-
-def _bind(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)  # the journal is ours, so whoever made it is dead
-    with contextlib.ExitStack() as undo:
-        sock = undo.enter_context(socket.socket(socket.AF_UNIX))
-        sock.bind(str(path))
-        path.chmod(0o660)
-        undo.pop_all()
-    return sock

@@ -448,11 +448,12 @@ class Door:
         others = [one for one in self._open.values() if one.unit not in crossing and self._may_join(one, load)]
         there = seeds + [one for one in others if one.unit in self._pairs]
         pooled = weigh(pool(one.episode.glimpses for one in there), self.settings.min_order_s)
-        joining = [one for one in others if self._dissents(one, load)]
-        others = [one for one in others if not self._dissents(one, load)]
-        joining += [one for one in others if load.takes(one.episode.glimpses, one.known.sides)]
-        left = [one for one in others if not load.takes(one.episode.glimpses, one.known.sides)]
-        left = [one for one in left if self._is_mobile(one, load)]
+        dissenting = {one.unit for one in others if self._dissents(one, load)}
+        agreeing = [one for one in others if one.unit not in dissenting]
+        fitting = {one.unit for one in agreeing if load.takes(one.episode.glimpses, one.known.sides)}
+        joining = [one for one in others if one.unit in dissenting]
+        joining += [one for one in agreeing if one.unit in fitting]
+        left = [one for one in agreeing if one.unit not in fitting and self._is_mobile(one, load)]
         load.odds = min(MAX_ODDS, (len(seeds) + len(joining) + 1) / (len(left) + 1))
         joining += [one for one in left if load.takes(one.episode.glimpses, one.known.sides, load.odds)]
         crossing |= {one.unit for one in joining}
