@@ -1,12 +1,14 @@
 # make demo [SECONDS=20]   see the main job on a simulated dock
 # make test                every check and every test
 # make soak                20 readers at 200 reads/s for a minute: is any read lost, is memory flat
-# make torture             50 kills of the gateway while goods move: does everything arrive, once
+# make torture [SCALE=0.1] kill, cut, freeze, fill, clone: does everything arrive, once; a table of counts
 # make fuzz                100,000 mutated frames, scans and configurations
-# make bench               identities, journal and publisher, next to others in the same run
+# make bench [ONLY=path,start]   how fast it is, next to others in the same run: a table, JSON and a picture
+# make bench-compare OLD=REVISION [NEW=REVISION]   did something become slower? NEW: the working tree
+# make bench-fleet         100 gateways, one broker: who is the limit?
 # make bench-doors [TRACKS=FOLDER] [SEEDS=5]   how well doors decide, next to others: simulated tracks, recordings too
 
-.PHONY: demo test check soak torture fuzz bench bench-doors clean
+.PHONY: demo test check soak torture fuzz bench bench-compare bench-fleet bench-doors clean
 
 demo: .cache/installed
 	.venv/bin/edgegw demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -25,20 +27,26 @@ bench-doors: .cache/installed-bench
 	.venv/bin/python -m bench.doors $(if $(TRACKS),--tracks $(TRACKS)) $(if $(SEEDS),--seeds $(SEEDS))
 
 soak: .cache/installed-dev
-	.venv/bin/python -m bench.soak
+	.venv/bin/python -m bench.soak --readers 20 --rate 200 --seconds 60
 
 torture: .cache/installed-dev
 	tools/install-mosquitto
-	.venv/bin/python -m tests.system.crash --kills 50
+	.venv/bin/python -m tests.torture $(if $(SCALE),--scale $(SCALE))
 
 fuzz: .cache/installed-dev
 	.venv/bin/python -m bench.fuzz
 
 bench: .cache/installed-dev
-	.venv/bin/python -m bench.identity
-	.venv/bin/python -m bench.journal
 	tools/install-mosquitto
-	.venv/bin/python -m bench.publish
+	.venv/bin/python -m bench $(if $(ONLY),--only $(ONLY))
+
+bench-compare: .cache/installed-dev
+	tools/install-mosquitto
+	.venv/bin/python -m bench.compare $(OLD) $(NEW) $(if $(ONLY),--only $(ONLY))
+
+bench-fleet: .cache/installed-dev
+	tools/install-mosquitto
+	.venv/bin/python -m bench.fleet
 
 .cache/installed: pyproject.toml constraints.txt tools/install
 	tools/install

@@ -1,15 +1,11 @@
-"""How fast identities are, next to the libraries that do the same: `python bench/identity.py`.
+"""How fast identities are, next to the libraries that do the same: `python -m bench.identity`.
 
-Prints one JSON line a figure, in microseconds a call (median of the rounds), and the ratios. Exit code 1 if
-a limit is missed. Needs the development dependencies epcpy and biip.
+Microseconds of CPU a call. Needs the development dependencies epcpy and biip.
 """
 
 from __future__ import annotations
 
-import json
 import random
-import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,13 +13,14 @@ from typing import Any
 import biip
 from epcpy.epc_schemes.sgtin import SGTIN
 
+from bench.rounds import in_turn, median
+from bench.table import Row, lines
 from edgegw.core.identity import Identifier, identify_epc, identify_scan
 from edgegw.core.identity.digits import with_check_digit
 
-ROUNDS = 7
 TAGS = 2000
 CACHED_LIMIT_US = 0.3
-RATIO_LIMIT = 5.0
+RATIO_TARGET = 5.0
 
 
 def sgtin_96(source: random.Random) -> bytes:
@@ -37,45 +34,54 @@ def gs1_scan(source: random.Random) -> str:
     return f"]C101{gtin}21{source.randrange(10**8)}\x1d10LOT{source.randrange(1000)}"
 
 
-def measure(call: Callable[[Any], object], inputs: Sequence[Any]) -> float:
-    """Microseconds a call."""
-    rounds = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
+def micros(call: Callable[[Any], object], inputs: Sequence[Any]) -> Callable[[], float]:
+    """A round of calls; microseconds each."""
+
+    def measure() -> float:
+        began_s = time.process_time()
         for item in inputs:
             call(item)
-        rounds.append((time.perf_counter() - start) / len(inputs) * 1e6)
-    return statistics.median(rounds)
+        return (time.process_time() - began_s) / len(inputs) * 1e6
+
+    return measure
 
 
 def by_epcpy(tag: str) -> str:
     return str(SGTIN.from_hex(tag).epc_uri)
 
 
-def main() -> int:
+def rows() -> list[Row]:
     source = random.Random(1)
     tags = [sgtin_96(source) for _ in range(TAGS)]
     scans = [gs1_scan(source) for _ in range(TAGS // 10)]
     identifier = Identifier()
-    figures = {
-        "cached tag": measure(lambda tag: identifier.epc(tag, 96, 0x3000), tags),
-        "fresh sgtin-96": measure(lambda tag: identify_epc(tag, 96), tags),
-        "fresh sgtin-96, epcpy": measure(by_epcpy, [tag.hex() for tag in tags]),
-        "gs1 scan": measure(identify_scan, scans),
-        "gs1 scan, biip": measure(biip.parse, scans),
-        "digital link": measure(identify_scan, ["https://x.example/01/09506000134352/21/12345?17=271231"] * 200),
-    }
-    for name, micros in figures.items():
-        print(json.dumps({"figure": name, "us": round(micros, 3)}))
-    ratios = {
-        "sgtin-96 over epcpy": figures["fresh sgtin-96, epcpy"] / figures["fresh sgtin-96"],
-        "gs1 scan over biip": figures["gs1 scan, biip"] / figures["gs1 scan"],
-    }
-    for name, ratio in ratios.items():
-        print(json.dumps({"ratio": name, "times": round(ratio, 1), "limit": RATIO_LIMIT}))
-    met = figures["cached tag"] < CACHED_LIMIT_US and min(ratios.values()) >= RATIO_LIMIT
-    return 0 if met else 1
+    found = in_turn(
+        {
+            "cached": micros(lambda tag: identifier.epc(tag, 96, 0x3000), tags),
+            "tag": micros(lambda tag: identify_epc(tag, 96), tags),
+            "epcpy": micros(by_epcpy, [tag.hex() for tag in tags]),
+            "scan": micros(identify_scan, scans),
+            "biip": micros(biip.parse, scans),
+        }
+    )
+    cached_us = median(found["cached"])
+    return [
+        Row(
+            "identity of a tag that was read before", f"{cached_us:.2f} us", "", None, f"<= {CACHED_LIMIT_US:g} us",
+            cached_us <= CACHED_LIMIT_US, tuple(found["cached"]), -1,
+        ),
+        _versus("identity of a new SGTIN-96, vs epcpy", found["tag"], found["epcpy"]),
+        _versus("identity of a GS1 scan, vs biip", found["scan"], found["biip"]),
+    ]  # fmt: skip
+
+
+def _versus(measure: str, ours_us: list[float], theirs_us: list[float]) -> Row:
+    ratio = median(theirs / ours for ours, theirs in zip(ours_us, theirs_us, strict=True))
+    return Row(
+        measure, f"{median(ours_us):.1f} us", f"{median(theirs_us):.1f} us", ratio, f">= {RATIO_TARGET:g} x",
+        ratio >= RATIO_TARGET, tuple(ours_us), -1,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    print("\n".join(lines(rows())))

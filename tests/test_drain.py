@@ -65,8 +65,9 @@ class MemoryOutbox:
         while self.last_seq <= after_seq:
             await self._committed.wait()
 
-    def mark_published(self, seq: int) -> None:
-        self.rows.pop(seq, None)
+    def mark_published(self, *seqs: int) -> None:
+        for seq in seqs:
+            self.rows.pop(seq, None)
 
     async def begin_epoch(self) -> None:
         self.epoch = "NEW"

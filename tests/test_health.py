@@ -97,6 +97,33 @@ async def test_reader_events_become_troubles_and_go_again(health: Health) -> Non
     assert health.status()["readers"]["dock-1"]["troubles"] == {}
 
 
+class FastClock(Clock):
+    """Runs ahead as the test wants."""
+
+    ahead_s = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead_s
+
+
+async def test_a_trouble_that_lasts_is_in_the_log_once_a_day(tmp_path: Path, documents: Documents) -> None:
+    clock, counters, troubles = FastClock(), Counters(), {"disk": "1 day left"}
+    settings = JournalSettings.model_validate({"path": tmp_path / "journal.db"})
+    async with Journal.opened(settings, "gw-1", counters, clock.now) as journal:
+        origin = Origin("edgegw/v1", "dc-1", "gw-1")
+        health = Health(origin, clock, counters, journal, documents, (), int, dict, causes=lambda: dict(troubles))
+        with capture_logs() as lines:
+            for hours in range(50):
+                clock.ahead_s = hours * 3600.0
+                troubles["disk"] = f"{hours} hours"
+                await health.look()
+            troubles.clear()
+            await health.look()
+            await health.look()
+    assert [line.get("what") for line in lines] == ["0 hours", "24 hours", "48 hours", None]
+    assert lines[-1]["event"] == "trouble is over"
+
+
 async def test_between_two_tries_the_reason_stays(health: Health) -> None:
     health.link(LinkState("dock-1", "connecting"))
     health.link(LinkState("dock-1", "down", "no answer"))

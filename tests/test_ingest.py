@@ -8,11 +8,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from edgegw.clock import Clock
 from edgegw.config.model import JournalSettings
 from edgegw.core.counters import Counters
 from edgegw.core.dock import Dock, ScannerSettings, StationSettings
 from edgegw.core.door import DoorSettings
+from edgegw.core.door.episode import from_json
 from edgegw.core.event import Origin
 from edgegw.core.model import Decision, DoorSide, Movement, Observation, Scan, TagRead
 from edgegw.core.pipeline import Pipeline
@@ -62,10 +65,12 @@ async def test_a_movement_is_a_numbered_event_with_its_evidence(tmp_path: Path) 
         await asyncio.wait([task])
         await journal.flush()
         (row,) = await journal.pending(0, 10)
-        assert await journal.states("door/door-1") == []
+        ((_, known),) = await journal.states("door/door-1")
         unit = await journal.unit(UNIT)
     assert unit is not None
     assert unit.place == "yard"
+    with pytest.raises(ValueError, match="nothing is being weighed"):
+        from_json(known)
     assert row.topic == "edgegw/v1/dc-1/dock-edge-1/evt/movement"
     event = json.loads(row.payload)
     assert event["specversion"] == "1.0"
@@ -88,17 +93,39 @@ async def test_what_is_being_weighed_is_there_after_a_restart(tmp_path: Path) ->
     """The first half of a pass before, the second half after: one movement."""
     clock, decided = Clock(), list[Decision]()
     async with Journal.opened(settings(tmp_path), "dock-edge-1", Counters(), clock.now) as journal:
-        ingest(journal, clock, decided).tags([read(clock, 3, 1), read(clock, 2.5, 1)])
+        taker = ingest(journal, clock, decided, quiet_s=1.0)
+        taker.tags([read(clock, 0.9, 1), read(clock, 0.8, 1)])
+        taker.tags([read(clock, 0.7, 1)])
+        await journal.flush()
+        taker.tags([read(clock, 0.6, 1)])
         await journal.flush()
         assert len(await journal.states("door/door-1")) == 1
     async with Journal.opened(settings(tmp_path), "dock-edge-1", Counters(), clock.now) as journal:
-        taker = ingest(journal, clock, decided)
+        taker = ingest(journal, clock, decided, quiet_s=1.0)
         await taker.restore(["door-1"])
-        taker.tags([read(clock, 1, 2), read(clock, 0.5, 2)])
-        taker.tags([read(clock, -10, 2)])
+        taker.tags([read(clock, 0.2, 2), read(clock, 0.1, 2)])
+        task = asyncio.create_task(taker.run())
+        async with asyncio.timeout(5):
+            while not decided:
+                await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait([task])
         await journal.flush()
         (row,) = await journal.pending(0, 10)
-    assert json.loads(row.payload)["data"]["evidence"]["reads"] == 4
+    assert json.loads(row.payload)["data"]["evidence"]["reads"] == 6
+
+
+async def test_what_is_of_the_future_is_counted_once(tmp_path: Path) -> None:
+    """The clock was set back: what was being weighed cannot be used, and does not come again at every start."""
+    clock, decided = Clock(), list[Decision]()
+    async with Journal.opened(settings(tmp_path), "dock-edge-1", Counters(), clock.now) as journal:
+        taker = ingest(journal, clock, decided)
+        taker.tags([read(clock, -3600, 1)])
+        await journal.flush()
+        assert len(await journal.states("door/door-1")) == 1
+        await ingest(journal, clock, decided).restore(["door-1"])
+        await journal.flush()
+        assert await journal.states("door/door-1") == []
 
 
 async def test_our_own_standstill_is_no_silence(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import Process
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,12 +19,16 @@ STOP_S = 12.0
 
 
 class Gateway:
-    """One gateway with its files in `folder`. Ends with us, however we end; not by our terminal's Ctrl-C."""
+    """One gateway with its files in `folder`. Ends with us, however we end; not by our terminal's Ctrl-C.
 
-    def __init__(self, folder: Path) -> None:
+    `program`: what Python runs, where it is not `edgegw` itself.
+    """
+
+    def __init__(self, folder: Path, program: Sequence[str] = ("-m", "edgegw")) -> None:
         self.config = folder / "edgegw.yaml"
         self.journal = folder / "journal.db"
         self.log = folder / "edgegw.log"
+        self._program = tuple(program)
         self._process: Process | None = None
 
     async def start(self) -> None:
@@ -31,7 +36,7 @@ class Gateway:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, tied.__file__, str(os.getpid())),
-                *(sys.executable, "-m", "edgegw", "run", "-c", str(self.config)),
+                *(sys.executable, *self._program, "run", "-c", str(self.config)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

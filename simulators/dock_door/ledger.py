@@ -36,6 +36,10 @@ class Ledger:
     def enter(self, event: Mapping[str, Any]) -> None:
         self._arrived[movement(event)] += 1
 
+    def still_missing(self, arrived: Counter[Expected]) -> list[Expected]:
+        """Of all that is promised, what is not among these."""
+        return list((Counter(move for _, move in self._due) - arrived).elements())
+
     def missing(self, now_s: float) -> list[Expected]:
         """Movements that should have arrived by now."""
         due = Counter(move for due_s, move in self._due if due_s <= now_s)

@@ -97,6 +97,17 @@ def liquid_metal(seed: int) -> Track:
 
 
 @scene
+def two_goods(seed: int) -> Track:
+    """Half the loads are dry, half are liquids: the faint ones cross as well."""
+    shift = Shift(seed)
+    shift.store(20)
+    for n, (at_s, tags) in enumerate(shift.loads()):
+        goods = [tag._replace(loss_db=shift.rng.uniform(*LIQUIDS_DB)) for tag in tags] if n % 2 else tags
+        shift.crosses(goods, at_s, shift.side(), shift.walking())
+    return shift.record("two_goods", S1)
+
+
+@scene
 def fcc(seed: int) -> Track:
     """Fifty channels instead of four; RSSI in whole dB."""
     return _crossing_past(seed, 60).record("fcc", Air(session=1, band=FCC, quantum_db=1.0))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -27,6 +28,7 @@ from edgegw.core.event import Origin
 from edgegw.core.pipeline import Pipeline
 from edgegw.drain import Drain
 from edgegw.errors import StoreFailed
+from edgegw.expiry import Expiry, named_tls
 from edgegw.health import Health, notify
 from edgegw.ingest import Ingest
 from edgegw.publish.forms import Forms
@@ -86,6 +88,7 @@ class Gateway:
         )
         self.tap = Tap(self._ingest)
         self._reader_links: list[LlrpLink] = []
+        self._expiry = Expiry(named_tls(config), self._broker_certificate, time.time)
         self.health = Health(
             origin,
             clock,
@@ -95,9 +98,10 @@ class Gateway:
             readers=tuple(reader.name for reader in config.readers),
             rounds=lambda: self._ingest.rounds,
             clock_offsets=lambda: {link.name: link.clock_offset_s for link in self._reader_links},
-            causes=lambda: self._drain.troubles() | journal.troubles() | self._ingest.troubles(),
+            causes=self._troubles,
             outages=self._ingest.outages,
             places=lambda: self._ingest.last_seen,
+            certificates=self._expiry.documents,
         )
         self._reader_links = [self._reader(reader) for reader in config.readers]
         self._scanner_links = [self._scanner(scanner) for scanner in config.scanners]
@@ -109,6 +113,19 @@ class Gateway:
             farewell=self.health.farewell,
             services=[self._retained.serve, self._drain.serve, self._remote.serve],
         )
+
+    def _troubles(self) -> dict[str, str]:
+        """What a person should look at, in sentences by cause, from all who know of something."""
+        return (
+            self._drain.troubles()
+            | self._retained.troubles()
+            | self._journal.troubles()
+            | self._ingest.troubles()
+            | self._expiry.troubles()
+        )
+
+    def _broker_certificate(self) -> bytes | None:
+        return self._mqtt.connection.certificate if self._mqtt.connection else None
 
     async def restore(self) -> None:
         await self._ingest.restore([door.name for door in self._config.doors])

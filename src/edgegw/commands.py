@@ -9,11 +9,13 @@ over the control socket from `edgegw`, and over MQTT from a central system where
 | `parked-retry` | `seqs`, or `all`: true          | `events` that are sent under new numbers, `unreadable` ones      |
 | `parked-drop`  | `seqs`, or `all`: true          | `events` that are given up                                       |
 
-Whoever asks is not trusted with more than that: anything else is an error in words.
+Whoever asks is not trusted with more than that: anything else is an error in words. Every request is in the log once,
+with who asked and what came of it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
@@ -27,6 +29,8 @@ from edgegw.store.journal import Journal, Parked
 RESEND_STEP: Final = 5000
 """Rows put back in one transaction: a commit may be waiting."""
 PARKED_STEP: Final = 100
+EPOCH_CHARACTERS: Final = 64
+LOGGED_CHARACTERS: Final = 500
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
@@ -50,19 +54,27 @@ class Commands:
             "parked-drop": partial(self._unpark, self._drop),
         }
 
-    async def do(self, request: object) -> Answer:
-        """Never raises for what a request says."""
+    async def do(self, request: object, who: str) -> Answer:
+        """Never raises for what a request says. `who` asks, for the log."""
+        answer: Answer = {"error": "it was broken off: the gateway or the link ended meanwhile"}
         try:
-            if not isinstance(request, dict) or str(request.get("do")) not in self._known:
-                raise Refused(f"a request is an object with do: {', '.join(self._known)}")
-            answer = await self._known[str(request["do"])](request)
+            answer = await self._do(request)
         except (Refused, StoreFailed) as refused:
             answer = {"error": str(refused)}
-        log.info("command", request=request, answer=answer)
+        finally:
+            log.info("command", who=who, request=shortened(request), answer=answer)
         return answer
 
+    async def _do(self, request: object) -> Answer:
+        name = request.get("do") if isinstance(request, dict) else None
+        if not isinstance(request, dict) or not isinstance(name, str) or name not in self._known:
+            raise Refused(f"a request is an object with do: {', '.join(self._known)}")
+        return await self._known[name](request)
+
     async def _resend(self, request: Request) -> Answer:
-        epoch = str(request.get("epoch", self._journal.epoch))
+        epoch = request.get("epoch", self._journal.epoch)
+        if not isinstance(epoch, str) or len(epoch) > EPOCH_CHARACTERS:
+            raise Refused("epoch must be the epoch of an event, a text")
         first, last = _number(request, "from"), _number(request, "to")
         if last < first:
             raise Refused(f"from {first} to {last} is no range")
@@ -100,6 +112,19 @@ class Commands:
     def _drop(self, parked: Parked) -> bool:
         self._journal.unpark(parked.seq)
         return True
+
+
+def shortened(request: object) -> str:
+    """For the log: what was asked, as JSON, but not a megabyte of it.
+
+    >>> shortened({"do": "resend", "from": 1})
+    '{"do": "resend", "from": 1}'
+    """
+    try:
+        text = json.dumps(request)
+    except RecursionError:  # what could just be read, nested as deep as that goes
+        return "nested too deep"
+    return text if len(text) <= LOGGED_CHARACTERS else f"{text[:LOGGED_CHARACTERS]}..."
 
 
 def _number(request: Request, key: str) -> int:

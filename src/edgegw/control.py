@@ -11,24 +11,29 @@ import contextlib
 import grp
 import json
 import os
+import pwd
+import socket
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
+import struct
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from edgegw.errors import LinkDown, LinkRefused
-from edgegw.net import MAX_PATH_BYTES, bind_unix
+from edgegw.net import MAX_PATH_BYTES, listening_unix
 
 ANSWER_S = 5.0
 WORK_S = 60.0
 """For a request that makes the gateway do something."""
 REQUEST_BYTES = 1_000_000
+_PEERCRED = struct.Struct("iII")
 
 Feel = Callable[[], Awaitable[dict[str, Any]]]
-Do = Callable[[Any], Awaitable[dict[str, Any]]]
-"""A request -> its answer, whatever the request."""
+Do = Callable[[Any, str], Awaitable[dict[str, Any]]]
+"""A request, and who asks -> the answer, whatever the request."""
 
 log = structlog.get_logger("edgegw")
 
@@ -37,35 +42,34 @@ def socket_path(journal: Path) -> Path:
     return journal.with_name(journal.name + ".sock")
 
 
-@contextlib.asynccontextmanager
-async def serving(journal: Path, status: Feel, do: Do | None = None) -> AsyncIterator[None]:
+def serving(journal: Path, status: Feel, do: Do | None = None) -> AbstractAsyncContextManager[None]:
     """Answer while the block runs. Where no socket can be made, run without one, and say so."""
     path = socket_path(journal)
-    try:
-        server = await _listen(path, status, do)
-    except OSError as error:
-        log.warning("edgegw status will not work", reason=_cannot_listen(path, error))
-        yield
-        return
-    try:
-        yield
-    finally:
-        server.close()
-        path.unlink(missing_ok=True)
 
-
-async def _listen(path: Path, status: Feel, do: Do | None) -> asyncio.Server:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(WORK_S):
                 async with asyncio.timeout(ANSWER_S):
                     request = await _read_request(reader)
-                answer = await (do(request) if do and request is not None else status())
+                answer = await (do(request, _user(writer)) if do and request is not None else status())
                 writer.write(json.dumps(answer).encode())
                 await writer.drain()
         writer.close()
 
-    return await asyncio.start_unix_server(serve, sock=bind_unix(path))
+    def cannot(error: OSError) -> None:
+        log.warning("edgegw status will not work", reason=_cannot_listen(path, error))
+
+    return listening_unix(path, serve, cannot)
+
+
+def _user(writer: asyncio.StreamWriter) -> str:
+    """Who asks, as the kernel says (unix(7), SO_PEERCRED: process, user and group)."""
+    credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size)
+    _, uid, _ = _PEERCRED.unpack(credentials)
+    try:
+        return f"user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"user {uid}"
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Any:

@@ -34,8 +34,8 @@ log = structlog.get_logger("edgegw")
 class Outbox(Source, Protocol):
     """What the drain needs of the journal. Changes reach the disk with the next group commit."""
 
-    def mark_published(self, seq: int) -> None:
-        """Event `seq` is delivered."""
+    def mark_published(self, *seqs: int) -> None:
+        """These events are delivered."""
 
     @property
     def epoch(self) -> str:
@@ -156,9 +156,10 @@ class Drain:
     async def pending(self, after_seq: int, limit: int) -> Sequence[Row]:
         """The outbox without what a central system has beyond a gap, and confirmed when we had forgotten sending it."""
         while rows := await self._outbox.pending(after_seq, limit):
+            if self._unconfirmed is None:
+                return rows
             known = {row.seq for row in rows if self._ack.covers(row.seq) and not row.again}
-            for seq in known:
-                self._outbox.mark_published(seq)
+            self._outbox.mark_published(*known)
             if len(known) < len(rows):
                 return [row for row in rows if row.seq not in known]
             after_seq = rows[-1].seq
@@ -166,11 +167,13 @@ class Drain:
 
     # --- what becomes of rows ---
 
-    def _take(self, row: Row) -> None:
-        if self._unconfirmed is None or row.again:
-            self._outbox.mark_published(row.seq)
-        else:
-            self._unconfirmed.add(row.seq, _now_s())
+    def _take(self, rows: Sequence[Row]) -> None:
+        delivered = [row.seq for row in rows if self._unconfirmed is None or row.again]
+        self._outbox.mark_published(*delivered)
+        if self._unconfirmed is not None:
+            for row in rows:
+                if not row.again:
+                    self._unconfirmed.add(row.seq, _now_s())
 
     def _park(self, row: Row, reason: str) -> None:
         """One log line for the first row of each reason; the counter tells of the others."""
@@ -235,8 +238,7 @@ class Drain:
         self._acked.set()
         self._ack = ack
         self._outbox.confirm(ack.seq)
-        for seq in self._unconfirmed.confirm(ack, _now_s()):
-            self._outbox.mark_published(seq)
+        self._outbox.mark_published(*self._unconfirmed.confirm(ack, _now_s()))
         if self._flow is not None:
             self._flow.stir()
 

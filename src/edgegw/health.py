@@ -16,7 +16,7 @@ import structlog
 from edgegw import __version__
 from edgegw.clock import Clock
 from edgegw.core.counters import Counters
-from edgegw.core.documents import PlaceDocument
+from edgegw.core.documents import CertificateShape, PlaceDocument
 from edgegw.core.event import Origin
 from edgegw.core.llrp.messages import Capabilities, ReaderEvent
 from edgegw.core.model import Decision, Movement, Passed
@@ -34,6 +34,8 @@ SETTLE_S = 0.2
 """A burst of changes becomes one document."""
 APART_S = 1.0
 """Documents, and the log lines about readers' troubles, come no faster, however fast a reader changes its mind."""
+REMIND_S = 86_400.0
+"""A trouble that lasts is in the log again this often: nobody reads the line of last month."""
 MAX_PORTS = 64
 """Antennas and inputs are kept up to this number. The field has 16 bits; the largest portal has 52 antennas."""
 
@@ -91,6 +93,7 @@ class Health:
         causes: Callable[[], dict[str, str]] = dict,
         outages: Callable[[], list[dict[str, Any]]] = list,
         places: Callable[[], Mapping[str, PlaceDocument]] = dict,
+        certificates: Callable[[], dict[str, CertificateShape]] = dict,
     ) -> None:
         self._origin = origin
         self._clock = clock
@@ -103,7 +106,9 @@ class Health:
         self._causes = causes  # of troubles that others know about, in sentences
         self._outages = outages
         self._places = places  # what was seen last, by door or station
+        self._certificates = certificates
         self._troubles: dict[str, str] = {}
+        self._told_t: dict[str, float] = {}  # when each trouble was last in the log
         self._links: dict[str, LinkState] = {}
         self._movements = 0
         self._ignored: dict[str, int] = {}
@@ -165,6 +170,7 @@ class Health:
             "journal": self._journal.failing or "ok",
             "troubles": self._troubles,
             "outages": self._outages(),
+            "certificates": self._certificates(),
             "counters": self._counters.snapshot(),
         }
 
@@ -280,10 +286,14 @@ class Health:
         self._note(self._causes() | _parked(self._backlog.parked))
 
     def _note(self, troubles: dict[str, str]) -> None:
-        """One line for each trouble that comes or goes."""
-        for cause in troubles.keys() - self._troubles.keys():
-            log.warning("trouble", cause=cause, what=troubles[cause])
-        for cause in self._troubles.keys() - troubles.keys():
+        """One line for each trouble that comes or goes, and one a day for what lasts."""
+        now = self._clock.now()
+        for cause, what in troubles.items():
+            if now >= self._told_t.get(cause, float("-inf")) + REMIND_S:
+                self._told_t[cause] = now
+                log.warning("trouble", cause=cause, what=what)
+        for cause in self._told_t.keys() - troubles.keys():
+            del self._told_t[cause]
             log.info("trouble is over", cause=cause)
         if troubles != self._troubles:
             self._troubles = troubles

@@ -77,9 +77,11 @@ class Ingest:
             self._pipeline.restore_unit(state.unit, Whereabout(state.place, state.read_point, min(state.t, now)))
         for door in doors:
             for unit, saved in await self._journal.states(_scope(door)):
-                self._pipeline.restore_episode(door, unit, saved, now)
+                if not self._pipeline.restore_episode(door, unit, saved, now):
+                    self._journal.put_state(_scope(door), unit, None)
             for number, saved in await self._journal.states(self._passages(door)):
-                self._pipeline.restore_passage(door, number, saved, now)
+                if not self._pipeline.restore_passage(door, number, saved, now):
+                    self._journal.put_state(self._passages(door), number, None)
         for port, saved in await self._journal.states(_OUTAGES):
             self._pipeline.restore_outage(port, saved, now)
         self._pipeline.started(await self._alive_until(now))
@@ -184,6 +186,9 @@ class Ingest:
             self._journal.put_unit(UnitState(unit, place, read_point, t))
         for door, episodes in changes.episodes.items():
             self._put_states(_scope(door), episodes)
+        for door, grown in changes.grown.items():
+            for unit, addition in grown.items():
+                self._journal.grow_state(_scope(door), unit, addition)
         for door, crossings in changes.passages.items():
             self._put_states(self._passages(door), crossings)
         self._put_states(_OUTAGES, changes.outages)

@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 MAX_PATH_BYTES = 100
@@ -71,8 +72,28 @@ async def _resolve(host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
     return await found
 
 
-def bind_unix(path: Path) -> socket.socket:
-    """A socket to listen on, mode 0660, beside our journal: what stands there was a dead gateway's. OSError."""
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def listening_unix(path: Path, serve: Serve, cannot: Callable[[OSError], None]) -> AsyncIterator[None]:
+    """Serve a socket of mode 0660 at `path` while the block runs; where none can be made, `cannot` is told why."""
+    try:
+        server = await asyncio.start_unix_server(serve, sock=_bind_unix(path))
+    except OSError as error:
+        cannot(error)
+        yield
+        return
+    try:
+        yield
+    finally:
+        server.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _bind_unix(path: Path) -> socket.socket:
+    """What stands there was a dead gateway's: we own the journal beside it."""
     if len(os.fsencode(path)) > MAX_PATH_BYTES:
         raise OSError(0, f"the path is longer than {MAX_PATH_BYTES} bytes")
     path.unlink(missing_ok=True)

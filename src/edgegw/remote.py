@@ -1,19 +1,34 @@
 """Commands over MQTT: off unless `delivery.commands` names them, and then guarded by the broker's access list.
 
-    {base}/cmd/resend         {"id": "any text", "from": 1200, "to": 1300}
-    {base}/cmd/resend/reply   {"id": "any text", "events": 101, "oldest": 1}
+    {base}/cmd/resend         {"id": "r-1", "time": "2026-11-21T10:00:00Z", "from": 1200, "to": 1300}
+    {base}/cmd/resend/reply   {"id": "r-1", "events": 101, "oldest": 1}
 
-A reply has the `id` of its request. A retained command is ignored: it would be done again with every connection.
-A flood is refused after BURST; every command is in the log.
+What a command must be to be done:
+
+| it is                              | otherwise                                                                    |
+|------------------------------------|------------------------------------------------------------------------------|
+| not retained                       | counted: it would be done again with every connection                        |
+| one a second, BURST at once        | counted: whoever floods is not answered                                      |
+| an object with an `id` of its own  | refused: an `id` that was here before is a replay                            |
+| of this minute                     | refused: `time` is more than VALID_S from now, or missing in a message that  |
+|                                    | has no Message Expiry Interval, which the broker would count down (MQTT 5)   |
+
+A reply has the `id` of its command; what cannot be read has none. Every command that is answered is in the log. What
+a lost connection has brought and left undone is forgotten: its sender has no answer and asks again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
+
+import structlog
 
 from edgegw.core.allowance import Allowance
 from edgegw.core.counters import Counters
@@ -23,51 +38,119 @@ from edgegw.publish.stream import LINK
 
 PER_S: Final = 1.0
 BURST: Final = 10
+VALID_S: Final = 60.0
+REMEMBERED: Final = 1000
+"""Identifiers: many more than may come in VALID_S."""
 PAYLOAD_BYTES: Final = 4096
 ID_CHARACTERS: Final = 200
+LOGGED_BYTES: Final = 500
 
-Do = Callable[[Any], Awaitable[dict[str, Any]]]
+Do = Callable[[Any, str], Awaitable[dict[str, Any]]]
+
+
+log = structlog.get_logger("edgegw")
+
+
+class Refused(Exception):
+    """The command is not done; a sentence for whoever sent it."""
 
 
 class Remote:
-    """`serve` is a service of the MQTT link. `do` answers a request whatever it says."""
+    """`serve` is a service of the MQTT link. `do` answers a request whatever it says; `wall` is the wall clock."""
 
-    def __init__(self, base: str, allowed: Sequence[str], do: Do, counters: Counters) -> None:
+    def __init__(
+        self,
+        base: str,
+        allowed: Sequence[str],
+        do: Do,
+        counters: Counters,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._topics = {name: f"{base}/cmd/{name}" for name in allowed}
         self._do = do
         self._counters = counters
+        self._wall = wall
         self._allowance = Allowance(PER_S, BURST)
-        self._heard: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self._heard: asyncio.Queue[tuple[str, Message]]
+        self._seen: OrderedDict[str, None] = OrderedDict()
 
     async def serve(self, connection: Connection) -> None:
         """Raises LinkDown or LinkRefused; ends by itself when nothing is allowed."""
+        self._heard = asyncio.Queue(BURST)
         for name, topic in self._topics.items():
             if not await connection.subscribe(topic, partial(self._hear, name)):
                 cure = "allow this gateway's user to read there, or leave it out of delivery.commands"
                 raise LinkRefused(LINK, f"the broker does not let us subscribe to '{topic}': {cure}")
         while self._topics:
-            name, payload = await self._heard.get()
-            answer = await self._answer(name, payload)
+            name, message = await self._heard.get()
+            answer = await self._answer(name, message)
             await connection.room()
             connection.publish(f"{self._topics[name]}/reply", json.dumps(answer).encode(), lambda _: None)
 
     def _hear(self, name: str, message: Message) -> None:
         if message.retain:
             self._counters.add(LINK, "commands_retained")
-        elif not self._allowance.take(asyncio.get_running_loop().time()):
+        elif self._heard.full() or not self._allowance.take(asyncio.get_running_loop().time()):
             self._counters.add(LINK, "commands_too_fast")
         else:
             self._counters.add(LINK, "commands")
-            self._heard.put_nowait((name, message.payload))
+            self._heard.put_nowait((name, message))
 
-    async def _answer(self, name: str, payload: bytes) -> dict[str, Any]:
+    async def _answer(self, name: str, message: Message) -> dict[str, Any]:
         """The topic says what to do, whatever the payload says."""
+        request = _parse(message.payload)
+        who = f"mqtt {self._topics[name]}"
+        about = {"id": request["id"]} if _is_id(request.get("id")) else {}
         try:
-            request = json.loads(payload) if len(payload) <= PAYLOAD_BYTES else None
-        except (ValueError, RecursionError):
-            request = None
-        if not isinstance(request, dict):
-            return {"error": f"a command is a JSON object of at most {PAYLOAD_BYTES} bytes"}
-        about = request.pop("id", None)
-        answer = await self._do({**request, "do": name})
-        return {"id": about, **answer} if isinstance(about, str) and len(about) <= ID_CHARACTERS else answer
+            self._check(request, message)
+        except Refused as refused:
+            self._counters.add(LINK, "commands_refused")
+            log.info("command", who=who, request=repr(message.payload[:LOGGED_BYTES]), answer={"error": str(refused)})
+            return {**about, "error": str(refused)}
+        return {**about, **await self._do({**request, "do": name}, who)}
+
+    def _check(self, request: dict[str, Any], message: Message) -> None:
+        """Raises Refused. Only what is new, of this minute and has a name of its own is remembered, and done."""
+        if not request:
+            raise Refused(f"a command is a JSON object of at most {PAYLOAD_BYTES} bytes")
+        name = request.get("id")
+        if not _is_id(name):
+            raise Refused(f"id must be a text of 1 to {ID_CHARACTERS} characters, another one for each command")
+        if "time" in request or not message.expires:
+            self._check_time(request.get("time"))
+        if name in self._seen:
+            raise Refused("a command with this id has been here before: it is done once")
+        self._seen[str(name)] = None
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+
+    def _check_time(self, text: object) -> None:
+        asked = _moment(text)
+        if asked is None:
+            raise Refused("time must say when it was asked, such as 2026-11-21T10:00:00Z, or the message must expire")
+        age_s = self._wall() - asked
+        if abs(age_s) > VALID_S:
+            way = "old" if age_s > 0 else "ahead of this gateway's clock"
+            raise Refused(f"this command is {abs(age_s):.0f} s {way}: at most {VALID_S:.0f} s are taken")
+
+
+def _parse(payload: bytes) -> dict[str, Any]:
+    """Empty for what is no object, or an empty one."""
+    try:
+        request = json.loads(payload) if len(payload) <= PAYLOAD_BYTES else None
+    except (ValueError, RecursionError):
+        request = None
+    return request if isinstance(request, dict) else {}
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= ID_CHARACTERS
+
+
+def _moment(text: object) -> float | None:
+    """RFC 3339 -> seconds since 1970; None for anything else, or a time without its zone."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment.timestamp() if moment and moment.tzinfo else None

@@ -19,7 +19,7 @@ import structlog
 from edgegw.core import recording
 from edgegw.core.llrp.messages import ReaderEvent
 from edgegw.core.model import TagRead
-from edgegw.net import bind_unix
+from edgegw.net import listening_unix
 
 ROOM_BYTES = 1 << 20
 """So much waits for a listener: some 8000 reads."""
@@ -75,18 +75,15 @@ class Tap:
     async def serving(self, journal: Path) -> AsyncIterator[None]:
         """Let others listen while the block runs. Where no socket can be made, run without one, and say so."""
         path = socket_path(journal)
-        try:
-            server = await asyncio.start_unix_server(self._serve, sock=bind_unix(path))
-        except OSError as error:
+
+        def cannot(error: OSError) -> None:
             reason = f"{path}: {error.strerror or error}"
             log.warning("edgegw record will not work while the gateway runs", reason=reason)
-            yield
-            return
+
         try:
-            yield
+            async with listening_unix(path, self._serve, cannot):
+                yield
         finally:
-            server.close()
-            path.unlink(missing_ok=True)
             await self._dismiss()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,9 +1,13 @@
-"""TLS for every link: 1.2 or newer, certificate and name verified unless the configuration says no."""
+"""TLS for every link: 1.2 or newer, certificate and name verified unless the configuration says no.
+
+A context is made for each connection, so files that were replaced are used with the next one.
+"""
 
 from __future__ import annotations
 
 import ssl
 
+from edgegw.config.certificates import named_files, papers
 from edgegw.config.model import Tls, TlsChoice
 
 
@@ -19,25 +23,25 @@ def tls_context(choice: TlsChoice) -> ssl.SSLContext | None:
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except OSError as error:
-        raise UnusableFileError(f"cannot use tls.ca_file {tls.ca_file}: {error.strerror or error}") from error
+        raise _unusable(tls, "ca_file", error) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if tls.cert_file is not None:
-        _load_certificate(context, tls)
+        try:
+            # The empty password makes an encrypted key an error instead of a question on the terminal.
+            context.load_cert_chain(tls.cert_file, tls.key_file, password="")
+        except OSError as error:
+            raise _unusable(tls, "cert_file", error) from error
     return context
 
 
-def _load_certificate(context: ssl.SSLContext, tls: Tls) -> None:
-    assert tls.cert_file is not None
-    try:
-        # The empty password makes an encrypted key an error instead of a question on the terminal.
-        context.load_cert_chain(tls.cert_file, tls.key_file, password="")
-    except OSError as error:
-        files = f"tls.cert_file {tls.cert_file} with key {tls.key_file or 'in the same file'}"
-        cure = "both must be readable PEM, belong together and have no passphrase"
-        raise UnusableFileError(f"cannot use {files}: {error.strerror or error} - {cure}") from error
+def _unusable(tls: Tls, key: str, error: OSError) -> UnusableFileError:
+    """In the words of `edgegw check`, which has looked closer than the TLS library says."""
+    for found, doubt in papers(tls).unusable.items():
+        return UnusableFileError(f"cannot use tls.{found} ({doubt.problem}): {doubt.cure}")
+    return UnusableFileError(f"cannot use tls.{key} {named_files(tls)[key]}: {error.strerror or error}")
 
 
 def server_name(choice: TlsChoice, host: str) -> str | None:

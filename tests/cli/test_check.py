@@ -238,8 +238,8 @@ def test_certificates(file: Path) -> None:
         (folder / name).write_text("no certificate", encoding="utf-8")
         (folder / name).chmod(0o600)
     assert [line.split(": ")[3].split(" - ")[0] for line in warned(file)] == [
-        f"{folder}/ca.pem holds no certificates",
-        f"{folder}/edge.pem and its private key cannot be used",
+        f"{folder}/ca.pem holds no certificate",
+        f"{folder}/edge.pem holds no certificate",
     ]
     make_certificate(folder)
     assert warned(file) == []
@@ -249,7 +249,7 @@ def test_certificates(file: Path) -> None:
 
 def make_certificate(folder: Path) -> None:
     """A certificate that signs itself."""
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=edge", "-days", "1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=edge", "-days", "99"]
     files = ["-keyout", f"{folder}/edge.key", "-out", f"{folder}/edge.pem"]
     subprocess.run([*command, *files], check=True, capture_output=True, timeout=60)
     (folder / "edge.key").chmod(0o600)
@@ -332,7 +332,21 @@ def test_what_this_user_may_not(file: Path, command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "is_told"), [((3, 6, 23), False), ((3, 7, 0), True), ((3, 51, 2), True), ((3, 51, 3), False)]
+    ("version", "is_told"),
+    [
+        ((3, 6, 23), False),
+        ((3, 7, 0), True),
+        ((3, 40, 1), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 45, 0), True),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 0), True),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+        ((3, 52, 0), False),
+    ],
 )
 def test_sqlite_with_the_wal_reset_bug_is_named(version: tuple[int, ...], is_told: bool) -> None:
     assert bool(sqlite_note(version)) is is_told

@@ -46,6 +46,10 @@ RUNNING: dict[str, Any] = {
     "backlog": {"pending": 3, "parked": 1, "oldest_age_s": 75.2},
     "journal": "ok",
     "troubles": {"nobody": "nobody subscribes to evt/movement"},
+    "certificates": {
+        "mqtt.tls.cert_file": {"until": "2026-12-12T10:00:00.000Z", "days_left": 20},
+        "broker": {"until": "2026-11-20T10:00:00.000Z", "days_left": -2},
+    },
     "counters": {
         "dock-1": {"reads": 1234, "bad_frames": 2, "event_gpi": 4},
         "pack-1": {"scans": 7, "prefix_missing": 1},
@@ -58,6 +62,7 @@ TOLD = """\
 dc-1/gw-1 has run for 1 day, 2:03:04 (version 0.1.0)
 movements: 42; 3 events wait for the broker, the oldest for 0:01:15; 1 parked: the broker will never take it
 TROUBLE: nobody subscribes to evt/movement
+days left of certificates: mqtt.tls.cert_file 20, broker -2
 dock-1: up, Impinj (25882) model 2001001, firmware 6.4.1, clock -14.000 s from ours
   TROUBLE: antenna 2 is disconnected
       1234 tag reads

@@ -154,3 +154,38 @@ def test_the_side_survives_a_restart() -> None:
     door.restore_decided("x", T + 12, "yard")
     (back,) = movements(play([(60.0, "x", "inside", -60.0)], door))["x"]
     assert (back.direction, back.origin) == ("in", "yard")
+
+
+def fainter(sights: Iterable[Sight], by_db: float) -> list[Sight]:
+    return [(t, unit, side, dbm - by_db) for t, unit, side, dbm in sights]
+
+
+def test_a_load_that_is_much_fainter_than_the_usual_ones_passed_elsewhere() -> None:
+    usual = [sight for n in range(5) for sight in fainter(a_load(10.0 + 40 * n), 3.0 * (n == 2))]
+    distant = fainter(a_load(250.0), 9.0)
+    decided = play([*usual, *((t, f"next {unit}", side, dbm) for t, unit, side, dbm in distant)])
+    moved = movements(decided)
+    assert {unit: len(found) for unit, found in moved.items() if unit in LOAD} == dict.fromkeys(LOAD, 5)
+    weak = {one.unit.unit for one in decided if isinstance(one, Passed) and one.reason == "weak"}
+    assert weak == {f"next {unit}" for unit in LOAD}
+
+
+def unsteady() -> Door:
+    """Nothing that wanders lies still for it."""
+    return Door(DoorSettings("door-1", steady_db=0.1), Counters())
+
+
+def stand(unit: str, from_t: float, to_t: float, every_s: float = 2.0) -> list[Sight]:
+    """Inside, with a signal that wanders as that of things which people walk past."""
+    rng = random.Random(unit)
+    count = int((to_t - from_t) / every_s)
+    return [(from_t + every_s * (n + rng.random() / 4), unit, "inside", rng.uniform(-72, -58)) for n in range(count)]
+
+
+def test_what_stands_among_others_does_not_leave_them_on_little_evidence() -> None:
+    """Two reads by the far side at the end of a long stay: enough for one that stands alone, not among others."""
+    taken: list[Sight] = [*stand("x", 0, 41), (42.0, "x", "outside", -60.0), (43.9, "x", "outside", -62.0)]
+    clear: list[Sight] = [(40.0 + 0.5 * n, "x", "outside", -58.0) for n in range(1, 8)]
+    others = [sight for unit in LOAD for sight in stand(unit, 0, 60)]
+    moved = [set(movements(play(story, unsteady()))) for story in (taken, [*taken, *others], [*taken, *clear, *others])]
+    assert moved == [{"x"}, set(), {"x"}]

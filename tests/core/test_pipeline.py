@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from dataclasses import replace
 
 import pytest
@@ -10,6 +12,7 @@ from edgegw.core.counters import Counters
 from edgegw.core.dock import Dock, ScannerSettings, StationSettings
 from edgegw.core.door import DoorSettings
 from edgegw.core.identity import RawPolicy
+from edgegw.core.llrp.messages import ReaderEvent
 from edgegw.core.model import AtStation, DoorSide, Movement, Observation, Scan, TagRead, Unidentified
 from edgegw.core.pipeline import Pipeline
 from edgegw.core.whereabouts import Whereabout
@@ -158,7 +161,7 @@ def test_changes_are_handed_out_once_and_bring_everything_back() -> None:
     made, _ = pipeline()
     made.scan(Scan("pack-1", LABEL, T), T)
     made.tags([read(10, 1)], T + 10)
-    units, episodes, _, _ = made.take_changes()
+    units, episodes, *_ = made.take_changes()
     assert units == {UNIT: Whereabout("packing", "packing", T)}
     assert list(episodes) == ["door-1"]
     assert not any(made.take_changes())
@@ -211,3 +214,52 @@ def test_a_pass_heard_at_two_doors_is_one_movement_where_it_was_loudest(delay: f
     movements = [one for one in decided if isinstance(one, Movement)]
     assert [one.door for one in movements] == ["door-1"]
     assert counters.get("door-2", "other-door") == 1
+
+
+def test_a_read_that_changes_nothing_leaves_nothing_behind() -> None:
+    """A pallet that stands at a belt for hours: nothing grows with its reads but the counters' numbers."""
+    made, counters = pipeline()
+    epcs = [TAG[:-2] + number.to_bytes(2) for number in range(500)]
+
+    def pass_by(turn: int) -> None:
+        made.tags([read(turn + n / 1000, 1, "belt-1", epc) for n, epc in enumerate(epcs)], T + turn + 1)
+        made.take_changes()
+
+    for turn in range(3):
+        pass_by(turn)
+    gc.collect()
+    before = sys.getallocatedblocks()
+    for turn in range(3, 23):
+        pass_by(turn)
+    gc.collect()
+    assert counters.get("belt", "repeat") == 22 * 500
+    assert sys.getallocatedblocks() - before < 500
+
+
+def test_reads_of_two_readers_in_one_batch_go_where_they_belong() -> None:
+    made, counters = pipeline()
+    reads = [
+        read(0, 1),
+        read(0, 1, "belt-1"),
+        read(0.1, 2),
+        read(0.1, 7),
+        read(0.1, 7, "nobody"),
+        read(0.1, 3, "belt-1"),
+    ]
+    (arrival,) = made.tags(reads, T + 1)
+    assert isinstance(arrival, Movement)
+    assert (arrival.station, arrival.evidence.antennas) == ("belt", ("belt-1/1",))
+    assert made.units_in_view() == {"door-1": 1}
+    assert counters.snapshot() == {
+        "belt": {"arrived": 1, "repeat": 1}, "dock-1": {"no_read_point": 1}, "nobody": {"no_read_point": 1},
+    }  # fmt: skip
+
+
+def test_a_lost_antenna_that_reads_is_back_whatever_else_is_out() -> None:
+    made, _ = pipeline()
+    made.link_down("belt-1", "link", "unplugged", T - 5)
+    made.reader_event("dock-1", ReaderEvent("antenna", 2), T)
+    made.tags([read(1, 1)], T + 1)
+    assert {str(one.port) for one in made.outages} == {"belt-1", "dock-1/2"}
+    made.tags([read(2, 2)], T + 2)
+    assert {str(one.port) for one in made.outages} == {"belt-1"}

@@ -168,6 +168,13 @@ def test_a_slow_scan_is_one_scan() -> None:
     assert line.counts() == {"scans": 1}
 
 
+def test_a_gap_in_which_nobody_listened_tears_no_scan() -> None:
+    line = Line()
+    assert line.framer.feed(b"h", 10.0) == []
+    line.framer.resume(20.0)
+    assert line.framer.feed(b"ttps\r", 20.5) == [Scan("s", "https", 20.5)]
+
+
 def test_the_end_of_a_connection_counts_its_half_scan_once() -> None:
     line = Line()
     line.framer.feed(b"A1\rB", 1.0)

@@ -126,8 +126,9 @@ def standing(t: float, antenna: int, reads: int = 4) -> list[tuple[float, int]]:
 # ------------------------------------------------------------ one history
 
 
-def test_scanned_inside_and_then_seen_outside_only_has_left() -> None:
-    watched = Watched().scan(0).see("dock-1", standing(60, OUTSIDE)).run_to(80)
+@pytest.mark.parametrize("t", [9, 60])
+def test_scanned_inside_and_then_seen_outside_only_has_left(t: float) -> None:
+    watched = Watched().scan(0).see("dock-1", standing(t, OUTSIDE)).run_to(80)
     assert watched.crossed == [("packing", None), ("door-1", "out")]
     assert watched.codes == ["memory"]
     assert watched.movements[1].origin == "packing"
@@ -414,3 +415,41 @@ def test_what_is_already_out_does_not_go_out_again_by_the_next_door() -> None:
 def test_out_by_one_door_and_in_by_the_next_are_two_movements() -> None:
     watched = Watched().see("dock-1", passing(0)).see("dock-2", passing(9, back=True))
     assert watched.run_to(40).crossed == [("door-1", "out"), ("door-2", "in")]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_load_that_the_next_door_overhears_is_reported_where_it_is_louder(seed: int) -> None:
+    """Twelve units cross door 1. Door 2 hears them 1.5 s earlier, 4 dB fainter in the middle, two of five louder."""
+    rng = random.Random(seed)
+    load = [bytes([n, seed]) * 6 for n in range(12)]
+    reads: list[TagRead] = []
+    for epc in load:
+        for t, side in passing(0):
+            at = T + t + rng.uniform(-0.3, 0.3)
+            reads.append(TagRead("dock-1", side, epc, 96, at, -56.0 + rng.gauss(0, 3)))
+            reads.append(TagRead("dock-2", side, epc, 96, at - 1.5, -60.0 + rng.gauss(0, 3)))
+    watched = Watched()
+    for read in sorted(reads, key=lambda one: one.t):
+        watched.run_to(read.t - T).take(watched.pipeline.tags((read,), read.t))
+    watched.run_to(60)
+    assert sorted(one.evidence.tag for one in watched.movements) == sorted(epc.hex().upper() for epc in load)
+    assert {(one.door, one.direction) for one in watched.movements} == {("door-1", "out")}
+
+
+TWO_READERS = replace(
+    DOCK,
+    doors=(DoorSettings("door-1"),),
+    antennas={("dock-1", 1): DoorSide("door-1", "inside"), ("dock-2", 1): DoorSide("door-1", "outside")},
+)
+
+
+def test_silence_is_no_end_while_the_other_reader_has_not_told_its_part() -> None:
+    """The reader inside tells its reads after its link was down; meanwhile the unit comes once more outside."""
+    watched = Watched(TWO_READERS).run_to(9.5)
+    watched.pipeline.link_down("dock-1", "link", "gone", T + 9.5)
+    watched.see("dock-2", [(12.0, 1), (12.6, 1), (19.0, 1)]).run_to(20)
+    watched.pipeline.link_up("dock-1", T + 20)
+    late = [TagRead("dock-1", 1, TAG, 96, T + t, -55.0, late=True) for t in (10.0, 10.6)]
+    watched.take(watched.pipeline.tags(late, T + 20.1))
+    assert watched.run_to(60).crossed == [("door-1", "out")]
+    assert watched.codes == ["crossed"]

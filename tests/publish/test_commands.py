@@ -6,20 +6,27 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgegw.commands import Commands
+from edgegw.core.counters import Counters
+from edgegw.remote import Remote
 from edgegw.store.journal import Journal
 from tests.mosquitto import Mosquitto
+from tests.publish.link import linked, make_link, mqtt
 from tests.publish.listener import Heard, Listener
 from tests.publish.test_gateway import scan, until_status, write_scanner_config
+from tests.security.person import NOBODY, Person
 from tests.store.support import opened, pending_seqs
-from tests.test_app import gateway
+from tests.test_app import gateway, stopped
 
 BASE = "edgegw/v1/dc-1/gw-1"
+WHO = "a test"
 
 
 def add(journal: Journal) -> int:
@@ -49,8 +56,8 @@ async def test_resend_puts_a_range_back_and_says_what_is_kept(journal: Journal) 
     add(journal)
     await journal._connection.write(("DELETE FROM event WHERE seq <= ?", [(4,)]))
     await journal.flush()
-    assert await commands.do({"do": "resend", "from": 3, "to": 11}) == {"events": 6, "oldest": 5}
-    assert await commands.do({"do": "resend", "from": 3, "to": 11}) == {"events": 0, "oldest": 5}
+    assert await commands.do({"do": "resend", "from": 3, "to": 11}, WHO) == {"events": 6, "oldest": 5}
+    assert await commands.do({"do": "resend", "from": 3, "to": 11}, WHO) == {"events": 0, "oldest": 5}
     assert await pending_seqs(journal) == [5, 6, 7, 8, 9, 10, 11]
     assert [row.again for row in await journal.pending(0, 10)] == [True] * 6 + [False]
     assert asked[-1] == (3, 11)
@@ -64,7 +71,7 @@ async def test_what_was_marked_a_moment_ago_can_be_resent(journal: Journal) -> N
     seq = add(journal)
     await journal.flush()
     journal.mark_published(seq)
-    assert await Commands(journal).do({"do": "resend", "from": 1, "to": 1}) == {"events": 1, "oldest": 1}
+    assert await Commands(journal).do({"do": "resend", "from": 1, "to": 1}, WHO) == {"events": 1, "oldest": 1}
     assert await pending_seqs(journal) == [1]
 
 
@@ -81,7 +88,7 @@ async def park_two(journal: Journal) -> None:
 
 async def test_retry_sends_what_was_parked_under_a_new_number(journal: Journal) -> None:
     await park_two(journal)
-    assert await Commands(journal).do({"do": "parked-retry", "seqs": [3, 99]}) == {"events": 1, "unreadable": 0}
+    assert await Commands(journal).do({"do": "parked-retry", "seqs": [3, 99]}, WHO) == {"events": 1, "unreadable": 0}
     (row,) = await journal.pending(0, 10)
     event = json.loads(row.payload)
     assert (row.seq, event["seq"], event["id"]) == (4, 4, f"gw:{journal.epoch}:4")
@@ -91,7 +98,7 @@ async def test_retry_sends_what_was_parked_under_a_new_number(journal: Journal) 
 
 async def test_drop_gives_up_all(journal: Journal) -> None:
     await park_two(journal)
-    assert await Commands(journal).do({"do": "parked-drop", "all": True}) == {"events": 2, "unreadable": 0}
+    assert await Commands(journal).do({"do": "parked-drop", "all": True}, WHO) == {"events": 2, "unreadable": 0}
     assert await journal.parked(0, 10) == []
     assert await pending_seqs(journal) == []
 
@@ -100,7 +107,7 @@ async def test_what_edgegw_did_not_write_stays_parked(journal: Journal) -> None:
     journal.add_event(lambda seq: ("x", b"\xff"))
     await journal.flush()
     journal.park(1, "x")
-    assert await Commands(journal).do({"do": "parked-retry", "all": True}) == {"events": 0, "unreadable": 1}
+    assert await Commands(journal).do({"do": "parked-retry", "all": True}, WHO) == {"events": 0, "unreadable": 1}
     assert len(await journal.parked(0, 10)) == 1
 
 
@@ -123,6 +130,7 @@ async def test_what_edgegw_did_not_write_stays_parked(journal: Journal) -> None:
         {"do": "resend", "from": 1, "to": 2**70},
         {"do": "resend", "from": 1, "to": 1, "epoch": "another"},
         {"do": "resend", "from": 1, "to": 1, "epoch": ["x"]},
+        {"do": "resend", "from": 1, "to": 1, "epoch": "x" * 100_000},
         {"do": "parked-retry"},
         {"do": "parked-retry", "seqs": "all"},
         {"do": "parked-retry", "seqs": [1.5]},
@@ -131,9 +139,18 @@ async def test_what_edgegw_did_not_write_stays_parked(journal: Journal) -> None:
 )
 async def test_hostile_requests_are_refused_in_words(journal: Journal, request_: object) -> None:
     await deliver(journal, 3)
-    answer = await Commands(journal).do(request_)
+    answer = await Commands(journal).do(request_, WHO)
     assert list(answer) == ["error"]
     assert await pending_seqs(journal) == []
+
+
+@pytest.mark.parametrize("depth", [100, 900, 950, 990, 2000, 100_000])
+async def test_a_request_nested_deep_ends_nothing(journal: Journal, depth: int) -> None:
+    nested: object = "x"
+    for _ in range(depth):
+        nested = [nested]
+    for request in (nested, {"do": nested}, {"do": "resend", "from": nested, "to": 1, "epoch": nested}):
+        assert list(await Commands(journal).do(request, WHO)) == ["error"]
 
 
 # --- through a gateway ---
@@ -203,15 +220,19 @@ async def test_an_operator_retries_what_was_parked(tmp_path: Path) -> None:
             assert await edgegw("parked", "list", "-c", str(config)) == (0, "No event is parked.\n")
 
 
+def now(offset_s: float = 0.0) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=offset_s)).isoformat()
+
+
 async def test_a_central_system_asks_over_mqtt_and_is_answered(tmp_path: Path) -> None:
     with Mosquitto(tmp_path) as broker:
         config, port = write_scanner_config(
             tmp_path, broker.port, delivery={"confirm": "central", "commands": ["resend"]}
         )
         async with Listener(broker.port) as listener:
-            request: dict[str, Any] = {"id": "r-1", "from": 1, "to": 2, "do": "parked-drop", "all": True}
+            request: dict[str, Any] = {"id": "r-1", "time": now(), "from": 1, "to": 2, "do": "parked-drop", "all": True}
             listener.publish(f"{BASE}/cmd/resend", json.dumps(request).encode(), retain=True)  # never done
-            async with gateway(config):
+            async with gateway(config) as process:
                 await scan(port, *"ABC")
                 await listener.until(lambda heard: numbers(heard) == [1, 2, 3])
                 epoch = json.loads(listener.heard[-1].payload)["epoch"]
@@ -226,7 +247,96 @@ async def test_a_central_system_asks_over_mqtt_and_is_answered(tmp_path: Path) -
                 for _ in range(20):
                     listener.publish(f"{BASE}/cmd/resend", b"{}")
                 await until_status(tmp_path, counters__mqtt__commands_too_fast=...)
+                _, log = await stopped(process)
     replies = [json.loads(message.payload) for message in listener.heard if message.topic.endswith("/reply")]
     assert replies[0] == {"id": "r-1", "events": 2, "oldest": 1}
     assert all(list(reply) == ["error"] for reply in replies[1:])
     assert len(replies) <= 1 + 10 + 5
+    audit = [line for line in map(json.loads, log.splitlines()) if line["event"] == "command"]
+    assert len(audit) == len(replies)
+    assert audit[0]["who"] == f"mqtt {BASE}/cmd/resend"
+    assert json.loads(audit[0]["request"])["id"] == "r-1"
+    assert audit[0]["answer"] == {"events": 2, "oldest": 1}
+
+
+ASKED = {"from": 1, "to": 1}
+NAMED = {"id": "r-1", **ASKED}
+
+
+@pytest.mark.parametrize(
+    ("command", "expires_s", "error"),
+    [
+        ({**NAMED, "time": timedelta(seconds=0)}, None, None),
+        (NAMED, 30, None),
+        ({**NAMED, "time": timedelta(seconds=50)}, None, None),
+        (NAMED, None, "time must say when it was asked"),
+        ({**NAMED, "time": timedelta(seconds=-70)}, None, "s old: at most 60 s are taken"),
+        ({**NAMED, "time": timedelta(seconds=-70)}, 30, "s old: at most 60 s are taken"),
+        ({**NAMED, "time": timedelta(seconds=3600)}, None, "s ahead of this gateway's clock"),
+        ({**NAMED, "time": "0001-01-01T00:00:00+23:59"}, None, "s old"),
+        ({**NAMED, "time": "9999-12-31T23:59:59-23:59"}, None, "s ahead"),
+        ({**NAMED, "time": "2026-11-21T10:00:00"}, None, "time must say"),
+        ({**NAMED, "time": 1_800_000_000}, None, "time must say"),
+        ({**NAMED, "time": None}, 30, "time must say"),
+        ({**ASKED, "time": timedelta(seconds=0)}, None, "id must be a text"),
+        ({**NAMED, "id": "x" * 201, "time": timedelta(seconds=0)}, None, "id must be a text"),
+        ({**NAMED, "id": ["r-1"], "time": timedelta(seconds=0)}, None, "id must be a text"),
+        ({**NAMED, "id": "\ud800", "time": timedelta(seconds=0)}, None, None),
+        ({**NAMED, "time": timedelta(seconds=0), "x": "y" * 4096}, None, "of at most 4096 bytes"),
+    ],
+)
+async def test_only_a_command_of_this_minute_is_done(
+    mosquitto: Mosquitto, command: dict[str, Any], expires_s: int | None, error: str | None
+) -> None:
+    """A timedelta: so far from now."""
+    if isinstance(command.get("time"), timedelta):
+        command["time"] = now(command["time"].total_seconds())
+    async with remote(mosquitto) as (person, done):
+        await person.publish(f"{BASE}/cmd/resend", json.dumps(command).encode(), expires_s=expires_s)
+        (reply,) = await replies(person, 1)
+    if error is None:
+        assert reply == {"id": command["id"], "events": 1}
+        assert done == [({**command, "do": "resend"}, f"mqtt {BASE}/cmd/resend")]
+    else:
+        assert error in reply["error"]
+        assert done == []
+
+
+async def test_a_command_is_done_once(mosquitto: Mosquitto) -> None:
+    async with remote(mosquitto) as (person, done):
+        for _ in range(2):
+            await person.publish(f"{BASE}/cmd/resend", json.dumps({**NAMED, "time": now()}).encode(), expires_s=30)
+        first, second = await replies(person, 2)
+    assert first == {"id": "r-1", "events": 1}
+    assert second == {"id": "r-1", "error": "a command with this id has been here before: it is done once"}
+    assert len(done) == 1
+
+
+@asynccontextmanager
+async def remote(broker: Mosquitto) -> AsyncIterator[tuple[Person, list[tuple[Any, str]]]]:
+    """A gateway's ear for commands on a real link, somebody who sends some, and what was done."""
+    done: list[tuple[Any, str]] = []
+
+    async def do(request: Any, who: str) -> dict[str, Any]:
+        done.append((request, who))
+        return {"events": 1}
+
+    counters = Counters()
+    async with linked(make_link(mqtt(broker.port), [Remote(BASE, ["resend"], do, counters).serve])):
+        async with Person(broker.port) as person:
+            await person.subscribe(f"{BASE}/cmd/resend/reply")
+            await until_somebody_listens(person)
+            yield person, done
+
+
+async def until_somebody_listens(person: Person) -> None:
+    """The broker says when nobody has subscribed; an ear that has not may not be tried with a real command."""
+    async with asyncio.timeout(10):
+        while await person.publish(f"{BASE}/cmd/resend", b"") == NOBODY:
+            await asyncio.sleep(0.01)
+    await person.until(lambda heard: len(heard) == 1)
+    person.heard.clear()
+
+
+async def replies(person: Person, count: int) -> list[dict[str, Any]]:
+    return [json.loads(said.payload) for said in await person.until(lambda heard: len(heard) == count)]

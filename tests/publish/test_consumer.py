@@ -19,10 +19,10 @@ from edgegw.publish import confirmation, flow
 from edgegw.publish.forms import Forms
 from edgegw.store.journal import Journal
 from edgegw.supervise import Backoff, keep
+from simulators.tcp_proxy import TcpProxy
 from tests.mosquitto import Mosquitto
 from tests.publish.consumer import Consumer
 from tests.publish.link import make_link, mqtt
-from tests.publish.proxy import Proxy
 from tests.store.support import opened, writing
 
 BASE = "edgegw/v1/dc-1/gw"
@@ -172,7 +172,10 @@ async def test_a_network_that_cuts_and_swallows_loses_nothing(tmp_path: Path, mo
     with Mosquitto(tmp_path) as broker:
         consumer = Consumer(broker.port, stored)
         await asyncio.to_thread(consumer.start)
-        async with Proxy(broker.port) as proxy, gateway(tmp_path / "journal.db", proxy.port) as (journal, _):
+        async with (
+            TcpProxy((broker.host, broker.port)) as proxy,
+            gateway(tmp_path / "journal.db", proxy.port) as (journal, _),
+        ):
             for turn in range(1, 21):
                 decide(journal, 50)
                 if turn % 4:

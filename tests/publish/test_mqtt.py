@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pytest
 from edgegw.errors import LinkDown, LinkRefused
 from edgegw.publish import answers
 from edgegw.publish.answers import Answer, Outcome
-from edgegw.publish.mqtt import STALL_S, Connection
+from edgegw.publish.mqtt import FLYING_BYTES, STALL_S, Connection
 from edgegw.supervise import Backoff, LinkState, keep
 from tests.mosquitto import Mosquitto, free_port
 from tests.publish.link import EVENT, OFFLINE, STATUS, fails, linked, make_link, mqtt, publish
@@ -259,6 +260,33 @@ async def test_receive_maximum_is_kept() -> None:
     assert [answer.outcome for answer in told] == [Outcome.ACCEPTED] * 30
 
 
+async def test_large_messages_wait_for_each_other_before_a_window_of_them_is_in_flight() -> None:
+    most = 0
+
+    async def answer_when_no_more_comes(peer: Peer) -> None:
+        nonlocal most
+        await peer.connect()
+        peer.send(CONNACK)
+        for _ in range(2):
+            waiting: list[int] = []
+            with suppress(TimeoutError):
+                while True:
+                    waiting.append((await asyncio.wait_for(peer.publish(), 0.2))[0])
+            most = max(most, len(waiting))
+            peer.send(b"".join(map(puback, waiting)))
+        await peer.packet()
+
+    told: list[Answer] = []
+    async with scripted(answer_when_no_more_comes) as port, linked(make_link(mqtt(port))) as connection:
+        for _ in range(20):
+            await connection.room()
+            connection.publish(EVENT, b"x" * 100_000, told.append)
+        while len(told) < 20:
+            await asyncio.sleep(0.01)
+        await connection.abort()
+    assert most == -(-FLYING_BYTES // 100_000)
+
+
 async def test_too_large_packet_is_rejected_without_sending(tmp_path: Path) -> None:
     with Mosquitto(tmp_path, "max_packet_size 5000\n") as broker:
         async with Listener(broker.port) as listener, linked(make_link(mqtt(broker.port))) as connection:
@@ -491,7 +519,7 @@ async def test_tls_verifies_the_broker(tls_broker: Mosquitto, certificates: Path
         ({"ca_file": "ca.pem", "server_name": "wrong.test"}, "set mqtt.host or mqtt.tls.server_name"),
         ({"ca_file": "none.pem"}, "cannot use tls.ca_file .*none.pem"),
         ({"ca_file": "ca.key"}, "cannot use tls.ca_file .*ca.key"),
-        ({"ca_file": "ca.pem", "cert_file": "client.pem", "key_file": "other.key"}, "cannot use tls.cert_file"),
+        ({"ca_file": "ca.pem", "cert_file": "client.pem", "key_file": "other.key"}, "is not the private key of"),
     ],
 )
 async def test_tls_refusals_are_named(

@@ -118,7 +118,8 @@ async def test_rows_of_the_wrong_type_are_counted_and_hurt_nothing(path: Path) -
         UPDATE event SET t = 'yesterday' WHERE seq = 3;
         UPDATE event SET topic = CAST(x'ff41' AS TEXT) WHERE seq = 4;
         DELETE FROM event WHERE seq = 5;
-        INSERT INTO state VALUES ('door/door-1', 'a', x'00'), ('door/door-1', 'b', '{}');
+        INSERT INTO state (scope, key, state) VALUES ('door/door-1', 'a', x'00'), ('door/door-1', 'b', '{}');
+        INSERT INTO growth (scope, key, addition) VALUES ('door/door-1', 'a', x'00'), ('door/door-1', 'b', x'ff');
         INSERT INTO moved VALUES (x'00', 'inside', 'door-1', 9e9), ('urn:u', 'inside', 'door-1', 9e9);
         INSERT INTO unit VALUES ('urn:v', 'inside', 'door-1', 'never');
         """,
@@ -128,7 +129,7 @@ async def test_rows_of_the_wrong_type_are_counted_and_hurt_nothing(path: Path) -
         rows = await journal.pending(0, 10)
         assert [row.seq for row in rows] == [3, 4, 6]
         assert rows[1].topic == "\ufffdA"
-        assert await journal.states("door/door-1") == [("b", "{}")]
+        assert await journal.states("door/door-1") == [("b", "{}\ufffd")]
         assert [unit.unit for unit in await journal.recent_units(START_T, 10)] == ["urn:v", "urn:u"]
         await journal.flush()
         backlog = await journal.backlog()

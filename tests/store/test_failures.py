@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from edgegw.core.counters import Counters
 from edgegw.errors import StoreFailed
 from edgegw.store import journal as journal_module
 from edgegw.store.journal import ROOM_GROUPS, Journal
-from edgegw.store.space import Ballast
+from edgegw.store.space import BALLAST_BYTES, SPARE, Ballast
 from tests.store.support import add, opened, pending_seqs, writing
 
 
@@ -190,6 +191,24 @@ async def test_a_full_disk_lets_the_backlog_drain_in_bounded_memory(disk: Path) 
     async with opened(path) as journal:
         assert await pending_seqs(journal) == list(range(101, accepted + 1))
         assert await journal._connection.read("PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_a_disk_is_well_again_when_the_ballast_fits_though_a_backlog_has_taken_much(disk: Path) -> None:
+    """A file does not shrink: what is free now is less than when the ballast was first made."""
+    path = disk / "journal.db"
+    async with opened(path, commit_ms=1, commit_rows=100) as journal, writing(journal):
+        await journal._space.look()
+        for _ in range(100):
+            await commit(journal, 100)
+        room = fill(disk)
+        await until_stuck(journal)
+        room.unlink()
+        assert shutil.disk_usage(disk).free < SPARE * BALLAST_BYTES
+        await until_written(journal)
+        async with asyncio.timeout(10):
+            while journal.troubles():
+                await asyncio.sleep(0.05)
+        assert Path(f"{path}.ballast").exists()
 
 
 async def test_a_full_disk_with_nothing_to_forget_is_waited_for(disk: Path) -> None:

@@ -80,6 +80,12 @@ class JournalLife(RuleBasedStateMachine):
         if state is not None:
             self.memory.states[scope, key] = state
 
+    @rule(scope=KEYS, key=KEYS, addition=TEXTS)
+    def grow_state(self, scope: str, key: str, addition: str) -> None:
+        if (scope, key) in self.memory.states:
+            self.journal.grow_state(scope, key, addition)
+            self.memory.states[scope, key] += addition
+
     @rule(unit=KEYS, place=TEXTS)
     def put_unit(self, unit: str, place: str) -> None:
         state = UnitState(unit, place, "door-1", self.clock.t)

@@ -85,7 +85,7 @@ async def test_twenty_seconds_show_every_movement_and_what_was_ignored(tmp_path:
     assert set(wanted) <= set(shown)
     assert len(shown) == len(set(shown))
     assert f"{len(shown)} movements: all that happened at the dock, and no other" in text
-    for reason in ("one-side", "turned-back", "no-order", "parked", "repeat", "class", "raw"):
+    for reason in ("one-side", "turned-back", "steady", "parked", "repeat", "class", "raw"):
         assert re.search(rf"^ +\d+ ignored, {reason}: .+", text, re.MULTILINE), reason
     assert re.search(r"\d+ reads by dock-2, clock corrected by -14\.0 s", text)
     assert list(tmp_path.iterdir()) == []

@@ -87,7 +87,7 @@ def test_a_unit_that_comes_back_moves_out_and_then_in(played: Played) -> None:
 
 def test_every_reason_to_ignore_is_told(played: Played) -> None:
     status = played.last_status
-    assert set(status["ignored"]) == {"one-side", "turned-back", "no-order", "parked"}
+    assert set(status["ignored"]) == {"one-side", "turned-back", "steady", "parked"}
     assert status["counters"]["packing"]["repeat"] == 1
     assert status["counters"]["pack-1"]["class"] == 1
     assert status["counters"]["pack-1"]["raw"] == 1

@@ -28,8 +28,9 @@ from edgegw.errors import Fault
 )
 @click.option("--deny-warnings", is_flag=True, help="Exit 78 for warnings, too.")
 @click.option("--file-only", is_flag=True, help="Do not look at this machine (files, ports, folders).")
+@click.option("--connect", is_flag=True, help="Also connect to the broker (TCP and TLS; nobody is logged in).")
 @click.pass_context
-def check(ctx: click.Context, path: Path, form: str, deny_warnings: bool, file_only: bool) -> None:
+def check(ctx: click.Context, path: Path, form: str, deny_warnings: bool, file_only: bool, connect: bool) -> None:
     """Check the configuration FILE without starting anything.
 
     Every fault is shown at once, each with its line and what to do about it. A good file is told back as a
@@ -40,9 +41,12 @@ def check(ctx: click.Context, path: Path, form: str, deny_warnings: bool, file_o
     \b
     Examples:
       edgegw check config/minimal.yaml
+      edgegw check --connect               is the broker there, is its certificate right
       edgegw check --deny-warnings --file-only --format github site.yaml
     """
-    report = examine(path, file_only=file_only)
+    if file_only and connect:
+        raise click.UsageError("--file-only and --connect contradict each other")
+    report = examine(path, file_only=file_only, connect=connect)
     click.echo(_FORMS[form](report))
     ctx.exit(report.code or (CONFIG if deny_warnings and report.warnings else OK))
 

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from edgegw.config.load import printable, read_source
+from edgegw.config.secrets import masked
 from edgegw.config.syntax import LINE_BREAK
 from edgegw.errors import ConfigError, Fault
 
 LONGEST_LINE = 110
+NEAR = 1000
+"""Of a very long line, so much is looked at on both sides of a fault."""
 
 
 def tell(faults: Iterable[Fault], prefix: str = "") -> Iterator[str]:
@@ -30,10 +33,12 @@ def _source_lines(file: Path) -> list[str]:
 
 
 def _excerpt(lines: list[str], fault: Fault) -> Iterator[str]:
-    """A long line is cut around its caret."""
+    """A long line is cut around its caret, with secrets masked."""
     if not 0 < fault.line <= len(lines):
         return
-    start = max(0, fault.col - LONGEST_LINE + 20)
-    shown = printable(lines[fault.line - 1].replace("\t", " "))[start : start + LONGEST_LINE]
-    yield f"{fault.line:6} | {shown}"
-    yield f"       | {' ' * (fault.col - 1 - start)}^"
+    line, before = lines[fault.line - 1].replace("\t", " "), fault.col - 1
+    cut = max(0, before - NEAR)
+    shown, at = masked(line[cut : before + NEAR]), len(masked(line[cut:before]))
+    start = max(0, at - LONGEST_LINE + 21)
+    yield f"{fault.line:6} | {printable(shown)[start : start + LONGEST_LINE]}"
+    yield f"       | {' ' * (at - start)}^"

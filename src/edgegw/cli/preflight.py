@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgegw.cli import CONFIG, OK, UNAVAILABLE
+from edgegw.cli.knock import Heard, knock
 from edgegw.config import Config, surroundings
+from edgegw.config.certificates import CLOCK_CURE
 from edgegw.config.load import Loaded, as_faults, load_with_warnings
 from edgegw.config.surroundings import JOURNAL, Trouble
 from edgegw.config.tree import Finding, locate
@@ -44,8 +46,8 @@ class Report(NamedTuple):
         return self.loaded.config
 
 
-def examine(file: Path, *, file_only: bool = False) -> Report:
-    """Look at the file and, unless told not to, at what it names on this machine."""
+def examine(file: Path, *, file_only: bool = False, connect: bool = False) -> Report:
+    """Look at the file and, unless told not to, at what it names on this machine; on demand at the broker, too."""
     try:
         loaded = load_with_warnings(file)
     except ConfigError as error:
@@ -54,15 +56,21 @@ def examine(file: Path, *, file_only: bool = False) -> Report:
         return Report(file, warnings=loaded.warnings, loaded=loaded)
     to_edit = _faults(loaded, file, surroundings.faults(loaded.config))
     in_the_way = _faults(loaded, file, surroundings.obstacles(loaded.config)) or _foreign_journal(loaded, file)
-    doubtful = _faults(loaded, file, surroundings.warnings(loaded.config))
+    broker = knock(loaded.config.mqtt) if connect else Heard()
+    doubtful = _faults(loaded, file, [*surroundings.warnings(loaded.config), *broker.troubles])
     return Report(
         file,
         CONFIG if to_edit else UNAVAILABLE if in_the_way else OK,
         _in_order(to_edit + in_the_way),
-        _in_order(loaded.warnings + doubtful),
-        tuple(filter(None, (surroundings.sqlite_note(), _user_note()))),
+        _clock(loaded.config, file) + _in_order(loaded.warnings + doubtful),
+        tuple(filter(None, (broker.note, surroundings.sqlite_note(), _user_note()))),
         loaded,
     )
+
+
+def _clock(config: Config, file: Path) -> tuple[Fault, ...]:
+    problem = surroundings.clock_trouble(config, file)
+    return (Fault("clock", 0, 0, "", problem, CLOCK_CURE),) if problem else ()
 
 
 def _faults(loaded: Loaded, file: Path, troubles: Iterable[Trouble]) -> tuple[Fault, ...]:

@@ -40,4 +40,4 @@ async def _ask(config: Config, request: dict[str, Any]) -> dict[str, Any]:
     if not config.journal.path.exists():
         raise StoreFailed(f"journal {config.journal.path}: there is no such file: has the gateway ever run?")
     async with Journal.opened(config.journal, config.gateway, Counters(), Clock().now) as journal:
-        return await Commands(journal).do(request)
+        return await Commands(journal).do(request, "the command line")

@@ -88,6 +88,9 @@ def _lines(document: Document) -> Iterator[str]:
         yield f"JOURNAL FAILS: {document['journal']}"
     for trouble in document["troubles"].values():
         yield f"TROUBLE: {trouble}"
+    left = [f"{name} {certificate['days_left']}" for name, certificate in document["certificates"].items()]
+    if left:
+        yield f"days left of certificates: {', '.join(left)}"
     counters: dict[str, dict[str, int]] = dict(document["counters"])
     for name, state in sorted(document["links"].items()):
         yield from _link(name, state, document["readers"].get(name))

@@ -57,6 +57,7 @@ COUNTED = {
     "acks_of_unknown_events": "confirmations of events that were never sent",
     "acks_unreadable": "messages on the topic of confirmations that are none",
     "commands": "commands that came over MQTT",
+    "commands_refused": "commands refused: malformed, old, or here before; the log says which",
     "commands_retained": "commands ignored: retained, they would be done again and again",
     "commands_too_fast": "commands refused: more than one a second",
     "retained_published": "state documents that the broker has taken",

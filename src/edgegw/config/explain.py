@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from edgegw.config import lookalikes
 from edgegw.config.schema import Schema, branches
+from edgegw.config.secrets import masked
 from edgegw.config.suggest import did_you_mean
 from edgegw.config.tree import Mapping, Node, Scalar, Sequence
 
@@ -82,6 +83,7 @@ def found(node: Node) -> str:
 
 
 def shortened(text: str) -> str:
+    text = masked(text[:_LONGEST_MENDED])
     return repr(text if len(text) <= _LONGEST_FOUND else text[: _LONGEST_FOUND - 3] + "...")
 
 

@@ -6,7 +6,7 @@ bytes -> tree of texts with places (`yaml_text`) -> models (`examine`) -> what p
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from edgegw.config import crosscheck
 from edgegw.config.examine import MAX_FAULTS, Examination
 from edgegw.config.model import Config
+from edgegw.config.secrets import masked, secrets_in
 from edgegw.config.tree import Finding, Mapping, Place
 from edgegw.config.yaml_text import MAX_BYTES, decode, read
 from edgegw.errors import ConfigError, Fault
@@ -71,23 +72,26 @@ def parse(source: bytes | str, name: str, folder: Path | None = None) -> Loaded:
         if len(findings) <= MAX_FAULTS:
             findings += islice(crosscheck.faults(reading.root), MAX_FAULTS)
     if reading.root is None or config is None or findings:
-        raise ConfigError(as_faults(findings, name))
+        raise ConfigError(as_faults(findings, name, secrets_in(text)))
     return Loaded(config, as_faults(crosscheck.warnings(config, reading.root), name), reading.root)
 
 
-def as_faults(findings: Iterable[Finding], name: str) -> tuple[Fault, ...]:
+def as_faults(findings: Iterable[Finding], name: str, secrets: Sequence[str] = ()) -> tuple[Fault, ...]:
     """In the order of the file, each thing once (an alias repeats what it stands for), and not too many."""
     once: dict[tuple[Place, str, str], Finding] = {}
     for finding in findings:
         once.setdefault((finding.place, finding.key, finding.problem), finding)
     ordered = sorted(once.values(), key=lambda finding: finding.place)
-    faults = [Fault(name, *place, *map(_sayable, words)) for place, *words in ordered[:MAX_FAULTS]]
+    faults = [
+        Fault(name, *place, *(_sayable(word, secrets) for word in words)) for place, *words in ordered[:MAX_FAULTS]
+    ]
     if len(ordered) > MAX_FAULTS:
         faults.append(Fault(name, 0, 0, "", f"has more than {MAX_FAULTS} faults", "the rest is not shown"))
     return tuple(faults)
 
 
-def _sayable(text: str) -> str:
+def _sayable(text: str, secrets: Sequence[str]) -> str:
+    text = masked(text[: 4 * LONGEST_SAID], secrets)
     return printable(text if len(text) <= LONGEST_SAID else f"{text[:LONGEST_SAID]}...")
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import ssl
 import stat
+import time
 from collections.abc import Iterator
 from itertools import chain
 from os.path import exists, isdir, isfile  # pathlib's raise where a folder may not be entered
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from edgegw.config.certificates import CERTIFICATE_KEYS, doubt_in, impossible_time, named_files, papers
 from edgegw.config.model import Config, Tls
 from edgegw.config.password import has_credentials, read_password
 from edgegw.config.tree import Path as TreePath
@@ -57,16 +58,31 @@ def obstacles(config: Config) -> Iterator[Trouble]:
 
 
 def warnings(config: Config) -> Iterator[Trouble]:
-    """What is missing here or open to others; the gateway starts all the same."""
-    return chain(_password(config), _certificates(config), _serial_ports(config))
+    """What is missing here, out of its time or open to others; the gateway starts all the same."""
+    return chain(_password(config), _certificates(config, time.time()), _serial_ports(config))
+
+
+def clock_trouble(config: Config, file: Path) -> str:
+    """Why this machine's clock cannot be right, or nothing; `file` is the configuration's."""
+    tls = (
+        choice for choice in (config.mqtt.tls, *(reader.tls for reader in config.readers)) if isinstance(choice, Tls)
+    )
+    written = [file, config.journal.path, *chain.from_iterable(named_files(one).values() for one in tls)]
+    return impossible_time(time.time(), written)
 
 
 def sqlite_note(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
-    """SQLite 3.7.0 to 3.51.2 can damage a file that two connections checkpoint at once (sqlite.org/wal.html)."""
-    if not (3, 7, 0) <= version <= (3, 51, 2):
+    """SQLite can damage a file that two connections checkpoint at once (sqlite.org/wal.html#walresetbug): 3.7.0 to
+    3.51.2 do, without the last releases of 3.44 and 3.50, which were mended too."""
+    mended = version[:2] in _MENDED and version >= _MENDED[version[:2]]
+    if mended or not (3, 7, 0) <= version <= (3, 51, 2):
         return ""
     name = ".".join(map(str, version))
-    return f"SQLite {name} has the WAL-reset bug: let no other program write to the journal (fixed in 3.51.3)"
+    cure = "fixed in 3.51.3, 3.50.7 and 3.44.6"
+    return f"SQLite {name} has the WAL-reset bug: let no other program write to the journal ({cure})"
+
+
+_MENDED: Final[dict[tuple[int, ...], tuple[int, ...]]] = {(3, 44): (3, 44, 6), (3, 50): (3, 50, 7)}
 
 
 def _password(config: Config) -> Iterator[Trouble]:
@@ -78,40 +94,24 @@ def _password(config: Config) -> Iterator[Trouble]:
         yield from _open_to_others(("mqtt", "password_file"), file)
 
 
-def _certificates(config: Config) -> Iterator[Trouble]:
-    yield from _tls(("mqtt", "tls"), config.mqtt.tls)
+def _certificates(config: Config, now_s: float) -> Iterator[Trouble]:
+    yield from _tls(("mqtt", "tls"), config.mqtt.tls, now_s)
     for at, reader in enumerate(config.readers):
-        yield from _tls(("readers", at, "tls"), reader.tls)
+        yield from _tls(("readers", at, "tls"), reader.tls, now_s)
 
 
-def _tls(path: TreePath, tls: bool | Tls) -> Iterator[Trouble]:
+def _tls(path: TreePath, tls: bool | Tls, now_s: float) -> Iterator[Trouble]:
     if not isinstance(tls, Tls):
         return
-    given = {"ca_file": tls.ca_file, "cert_file": tls.cert_file, "key_file": tls.key_file}
-    missing = {key: problem for key, file in given.items() if file and (problem := _unreadable(file))}
-    for key, problem in missing.items():
-        yield Trouble((*path, key), *problem)
-    if not missing:
-        yield from _bad_pem(path, tls)
-    if tls.key_file and "key_file" not in missing:
-        yield from _open_to_others((*path, "key_file"), tls.key_file)
-
-
-def _bad_pem(path: TreePath, tls: Tls) -> Iterator[Trouble]:
-    """Let the TLS library read what it will have to read."""
-    context = ssl.create_default_context()
-    try:
-        if tls.ca_file:
-            context.load_verify_locations(tls.ca_file)
-    except (ssl.SSLError, OSError):
-        problem = f"{tls.ca_file} holds no certificates"
-        yield Trouble((*path, "ca_file"), problem, "a PEM file has -----BEGIN CERTIFICATE-----")
-    try:
-        if tls.cert_file:
-            context.load_cert_chain(tls.cert_file, tls.key_file, password="")
-    except (ssl.SSLError, OSError):
-        hint = "both must be PEM, belong together and have no passphrase"
-        yield Trouble((*path, "cert_file"), f"{tls.cert_file} and its private key cannot be used", hint)
+    files, found = named_files(tls), papers(tls)
+    for key, file in files.items():
+        valid = found.valid.get(key)
+        doubt = found.unusable.get(key) or (valid and doubt_in(f"{CERTIFICATE_KEYS[key]} {file}", valid, now_s))
+        if doubt:
+            yield Trouble((*path, key), doubt.problem, doubt.cure)
+    key = "key_file" if tls.key_file else "cert_file"
+    if key in files and isfile(files[key]):
+        yield from _open_to_others((*path, key), files[key])
 
 
 def _journal(file: Path) -> Iterator[Trouble]:
@@ -144,18 +144,6 @@ def _unusable_port(port: Path) -> tuple[str, str] | None:
         return f"{port} is no serial port", "look at ls -l /dev/serial/by-id"
     if not os.access(port, os.R_OK | os.W_OK):
         return f"{port} may not be used by this user", "the user that edgegw runs as must be in the group of the port"
-    return None
-
-
-def _unreadable(file: Path) -> tuple[str, str] | None:
-    try:
-        mode = file.stat().st_mode
-    except OSError as error:
-        return f"{file} cannot be read ({error.strerror})", "check the path"
-    if not stat.S_ISREG(mode):
-        return f"{file} is no file", "check the path"
-    if not os.access(file, os.R_OK):
-        return f"{file} is not readable for this user", "it must be for the user that edgegw runs as"
     return None
 
 

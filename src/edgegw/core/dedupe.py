@@ -30,7 +30,7 @@ class Dedupe:
     def __init__(self, repeat_s: float, max_units: int = MAX_UNITS) -> None:
         self._repeat_s = repeat_s
         self._max_units = max_units
-        self._seen: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._seen: OrderedDict[str, list[float]] = OrderedDict()  # read first, read last
 
     def judge(self, unit: str, t: float) -> Verdict:
         """`late`: read before the one that counted as first, and reported after it."""
@@ -44,13 +44,14 @@ class Dedupe:
         if t - last > self._repeat_s:
             self.remember(unit, t)
             return "first"
-        self._seen[unit] = (since, max(last, t))
+        if t > last:
+            span[1] = t
         self._seen.move_to_end(unit)
         return "repeat"
 
     def remember(self, unit: str, t: float) -> None:
         """Take `t` as the moment when the unit was first read here (also: rebuilt from the journal)."""
-        self._seen[unit] = (t, t)
+        self._seen[unit] = [t, t]
         self._seen.move_to_end(unit)
         if len(self._seen) > self._max_units:
             self._seen.popitem(last=False)

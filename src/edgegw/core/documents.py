@@ -299,6 +299,13 @@ class OngoingOutage(OutagePlaces):
     since: Annotated[Time | None, "null: nothing has been heard there yet"]
 
 
+class CertificateShape(TypedDict):
+    """What is left of a certificate."""
+
+    until: Annotated[Time, "its end"]
+    days_left: Annotated[int, "whole days; below 0 when it has expired"]
+
+
 class StatusDocument(TypedDict):
     """How the gateway feels, retained. After a loss the broker sets the short form (Last Will): online, gateway and
     epoch."""
@@ -318,6 +325,12 @@ class StatusDocument(TypedDict):
     journal: NotRequired[Annotated[str, "ok, or why nothing can be written now"]]
     troubles: NotRequired[Annotated[dict[str, str], "sentences by cause: what a person should look at"]]
     outages: NotRequired[Annotated[list[OngoingOutage], "what cannot be heard now"]]
+    certificates: NotRequired[
+        Annotated[
+            dict[str, CertificateShape],
+            "by key of the configuration (mqtt.tls.cert_file ...); broker: its own, as the last connection saw it",
+        ]
+    ]
     counters: NotRequired[Annotated[dict[str, dict[str, Count]], "everything counted, by scope and reason"]]
 
 
@@ -350,7 +363,14 @@ _Range = TypedDict(
 class ResendCommand(_Range):
     """Send these events again (with `delivery.commands: [resend]`). Not retained."""
 
-    id: NotRequired[Annotated[str, "any text, which the reply repeats", keywords(maxLength=200)]]
+    id: Annotated[str, "a text for this command alone, which the reply repeats", keywords(minLength=1, maxLength=200)]
+    time: NotRequired[
+        Annotated[
+            str,
+            "when it was asked, at most a minute ago; only a message with a Message Expiry Interval may do without",
+            keywords(format="date-time", examples=("2026-11-21T10:00:00Z",)),
+        ]
+    ]
     epoch: NotRequired[Annotated[str, "default: the present one"]]
 
 

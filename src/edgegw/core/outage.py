@@ -50,10 +50,11 @@ class _Open:
 
 
 class Outages:
-    """Of all ports of one gateway. Times on the gateway's timeline."""
+    """Of all ports of one gateway. Times on the gateway's timeline. devices: those of which something is out."""
 
     def __init__(self) -> None:
         self._open: dict[Port, _Open] = {}
+        self.devices: set[str] = set()  # of these ports
         self._ended: dict[Port, deque[_Open]] = {}
         self._changed: set[Port] = set()
 
@@ -61,10 +62,10 @@ class Outages:
         """Nothing is heard there from `t` on; None: nothing ever was. What is out already stays out, and says more."""
         one = self._open.get(port)
         if one is None:
-            self._open[port] = _Open(cause, reason, t)
+            self._put(port, _Open(cause, reason, t))
         elif one.until_t is not None and one.since_t is None:
             self._forget(port)
-            self._open[port] = _Open(cause, reason, t)
+            self._put(port, _Open(cause, reason, t))
         elif one.until_t is not None:
             one.until_t, one.recovered = None, False
             one.interruptions += 1
@@ -83,9 +84,7 @@ class Outages:
             self._changed.add(port)
 
     def read(self, reader: str, antenna: int, t: float) -> None:
-        """A tag was read at `t`. Cheap while nothing is out."""
-        if not self._open:
-            return
+        """A tag was read at `t`. Needed only while something of this reader is out: when it is one of `devices`."""
         link = self._open.get(Port(reader))
         if link is not None and link.until_t is not None and (link.since_t or t) < t < link.until_t - MARGIN_S:
             link.recovered = True
@@ -130,7 +129,7 @@ class Outages:
         except TypeError as error:
             raise ValueError(f"not an outage: {error!r}") from None
         if exists(port):
-            self._open[port] = one
+            self._put(port, one)
         else:
             self._changed.add(port)
 
@@ -146,9 +145,14 @@ class Outages:
         known += [one for port in ports for one in self._ended.get(port, ())]
         return any(one.overlaps(from_t, to_t) for one in known)
 
+    def _put(self, port: Port, one: _Open) -> None:
+        self._open[port] = one
+        self.devices.add(port.device)
+
     def _forget(self, port: Port) -> None:
         """It is over; what doors may still ask is kept."""
         self._ended.setdefault(port, deque(maxlen=ENDED)).append(self._open.pop(port))
+        self.devices = {other.device for other in self._open}
         self._changed.add(port)
 
     def _saved(self, port: Port) -> str | None:

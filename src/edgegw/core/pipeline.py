@@ -9,7 +9,7 @@ Synchronous and pure. What must survive a crash is handed out by `take_changes`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from edgegw.core.counters import Counters
 from edgegw.core.dedupe import Dedupe
 from edgegw.core.dock import ALL_ANTENNAS, Dock
 from edgegw.core.door import Door
-from edgegw.core.door.surroundings import Eyes, Surroundings, Told
+from edgegw.core.door.surroundings import Eyes, Rival, Surroundings, Told
 from edgegw.core.identity import Identifier, Identity
 from edgegw.core.llrp.messages import ReaderEvent
 from edgegw.core.model import (
@@ -45,21 +45,31 @@ from edgegw.core.whereabouts import Whereabout, Whereabouts
 
 BACK_S = 15.0
 """Nothing goes out, comes back and goes out again faster."""
+GUESSED = ("memory", "visit", "load")
+"""Movements of which not every side saw enough: not just after the same unit went through another door."""
 SIDES: tuple[Side, ...] = ("inside", "outside")
 UNIDENTIFIED_PER_S = 20
 """Of one scanner, shown: no person and no belt scans faster, but a broken or hostile device fills disks."""
+
+
+_Decided = Sequence[Decision]
+_Taker = Callable[[str, Identity, TagRead, float], _Decided]
+"""Of a unit, as which a read was identified, now."""
+_NONE: dict[int, _Taker] = {}
 
 
 class Changes(NamedTuple):
     """For the journal. units: where units are now; the rest: key -> state that must survive, None = no more.
 
     episodes   per door, by unit: what is being weighed
+    grown      per door, by unit: what belongs behind it
     passages   per door: what crossed together, until it is complete
     outages    what is out
     """
 
     units: dict[str, Whereabout]
     episodes: dict[str, dict[str, str | None]]
+    grown: dict[str, dict[str, str]]
     passages: dict[str, dict[str, str | None]]
     outages: dict[str, str | None]
 
@@ -67,7 +77,6 @@ class Changes(NamedTuple):
 class Pipeline:
     def __init__(self, dock: Dock, counters: Counters) -> None:
         self._dock = dock
-        self._antennas = dict(dock.antennas)
         self._counters = counters
         self._identifier = Identifier(
             raw=dock.raw,
@@ -82,6 +91,9 @@ class Pipeline:
         self._within = {station.name: station.within for station in dock.stations}
         self._scanners = {scanner.name: scanner for scanner in dock.scanners}
         self._unidentified = {name: Allowance(UNIDENTIFIED_PER_S, UNIDENTIFIED_PER_S) for name in self._scanners}
+        self._takers: dict[str, dict[int, _Taker]] = {}
+        for (reader, antenna), point in dock.antennas.items():
+            self._takers.setdefault(reader, {})[antenna] = self._taker(point)
         self._whereabouts = Whereabouts()
         self._outages = Outages()
         self.watermarks = Watermarks()
@@ -89,20 +101,30 @@ class Pipeline:
     # ------------------------------------------------------------ reads
 
     def tags(self, reads: Iterable[TagRead], now: float) -> list[Decision]:
-        """Take tag reads in the order in which they arrived."""
+        """Take tag reads in the order in which they arrived.
+
+        All reads of a gateway pass here, so one that changes nothing leaves nothing behind but a number.
+        """
         decisions: list[Decision] = []
+        identify, outages = self._identifier.epc, self._outages
+        same: str | None = None
+        takers = _NONE
         for read in reads:
-            point = self._antennas.get((read.reader, read.antenna)) or self._antennas.get((read.reader, ALL_ANTENNAS))
-            if point is None:
-                self._counters.add(read.reader, "no_read_point")
+            reader, antenna, epc, epc_bits, t, _, pc, _, late = read
+            if reader != same:
+                same, takers = reader, self._takers.get(reader, _NONE)
+            take = takers.get(antenna) or takers.get(ALL_ANTENNAS)
+            if take is None:
+                self._counters.add(reader, "no_read_point")
                 continue
-            if read.late:
-                self.watermarks.late(read.reader, read.t, now)
-            self._outages.read(read.reader, read.antenna, read.t)
-            identity = self._identifier.epc(read.epc, read.epc_bits, read.pc)
-            unit = self._unit_of(identity, read)
-            if unit:
-                decisions += self._at(point, unit, identity, read, now)
+            if late:
+                self.watermarks.late(reader, t, now)
+            if reader in outages.devices:
+                outages.read(reader, antenna, t)
+            identity = identify(epc, epc_bits, pc)
+            unit = identity.unit if identity.kind == "unit" else self._key_of(identity, read)
+            if unit and (decided := take(unit, identity, read, now)):
+                decisions += decided
         return decisions
 
     def scan(self, scan: Scan, now: float) -> list[Decision]:
@@ -110,13 +132,16 @@ class Pipeline:
         scanner = self._scanners[scan.scanner]
         identity = self._identifier.scan(scan.text, scanner.rules)
         evidence = Evidence(scan.text, 1, (scan.scanner,), scan.t, scan.t)
+        station = scanner.station
         if identity.kind != "unit":
             self._counters.add(scan.scanner, identity.kind)
             if not self._unidentified[scan.scanner].take(scan.t):
                 self._counters.add(scan.scanner, "unidentified_withheld")
                 return []
-            return [Unidentified(identity, scan.t, scanner.station, evidence)]
-        return self._at_station(scanner.station, identity.unit, identity, evidence, now)
+            return [Unidentified(identity, scan.t, station, evidence)]
+        if not self._is_first(station, identity.unit, scan.t):
+            return []
+        return [self._arrived(station, identity.unit, identity, evidence, now)]
 
     def advance(self, now: float) -> list[Decision]:
         """Decide what silence has finished. `now` on the gateway's timeline."""
@@ -179,9 +204,11 @@ class Pipeline:
 
     def take_changes(self) -> Changes:
         """What changed since the last call."""
+        doors = {name: door.take_changed() for name, door in self._doors.items()}
         return Changes(
             self._whereabouts.take_changed(),
-            {name: changed for name, door in self._doors.items() if (changed := door.take_changed())},
+            {name: one.whole for name, one in doors.items() if one.whole},
+            {name: one.grown for name, one in doors.items() if one.grown},
             {name: changed for name, one in self._passages.items() if (changed := one.take_changed())},
             self._outages.take_changed(),
         )
@@ -194,20 +221,23 @@ class Pipeline:
         elif whereabout.read_point in self._doors:
             self._doors[whereabout.read_point].restore_decided(unit, whereabout.t, whereabout.place)
 
-    def restore_episode(self, door: str, unit: str, state: str, now: float) -> None:
-        """Take back what was being weighed. A door that is no longer configured, or a state that cannot be read
-        or lies in the future, is counted."""
+    def restore_episode(self, door: str, unit: str, state: str, now: float) -> bool:
+        """Take back what was being weighed, and known, of a unit. False: it is of no use any more. A door that is no
+        longer configured, or a state that cannot be read or lies in the future, is counted."""
         try:
-            self._doors[door].restore(unit, state, self._identify, now)
+            return self._doors[door].restore(unit, state, self._identify, now)
         except (KeyError, ValueError):
             self._counters.add(door, "unreadable_state")
+            return False
 
-    def restore_passage(self, door: str, number: str, state: str, now: float) -> None:
+    def restore_passage(self, door: str, number: str, state: str, now: float) -> bool:
         """Take back a movement whose passage is not complete; as `restore_episode`."""
         try:
             self._passages[door].restore(number, state, now)
         except (KeyError, ValueError):
             self._counters.add(door, "unreadable_state")
+            return False
+        return True
 
     def restore_outage(self, port: str, state: str, now: float) -> None:
         """Take back what was out. A port that is no longer configured has nothing to miss."""
@@ -227,11 +257,14 @@ class Pipeline:
         def were_blind(eyes: Eyes, side: Side, from_t: float, to_t: float) -> bool:
             return self._outages.were_out(ports[eyes, side], from_t, to_t)
 
-        def hears_it_better(unit: str, t: float) -> bool:
-            here = self._doors[door]
-            return any(_is_louder(other, here, unit, t) for other in self._doors.values() if other is not here)
+        def rival(units: Collection[str], t: float) -> Rival | None:
+            others = (other for name, other in self._doors.items() if name != door)
+            return next((found for other in others if (found := _rival(self._doors[door], other, units, t))), None)
 
-        return Surroundings(partial(self._told, door), were_blind, hears_it_better)
+        def told_until(now: float) -> float:
+            return self.watermarks.through(self._door_readers[door], now)
+
+        return Surroundings(told_until, partial(self._told, door), were_blind, rival)
 
     def _has_moved(self, unit: str, t: float, door: str) -> bool:
         """Whether it crossed another door around `t`."""
@@ -263,10 +296,8 @@ class Pipeline:
     def _identify(self, read: TagRead) -> Identity:
         return self._identifier.epc(read.epc, read.epc_bits, read.pc)
 
-    def _unit_of(self, identity: Identity, read: TagRead) -> str:
-        """The key under which a tag is weighed: its unit, or for a tag that no rule names, its bits."""
-        if identity.kind == "unit":
-            return identity.unit
+    def _key_of(self, identity: Identity, read: TagRead) -> str:
+        """The key under which a tag is weighed that is no unit: its bits, if no rule names it; "" = not at all."""
         if identity.kind not in ("raw", "invalid"):
             self._counters.add(read.reader, identity.kind)
             return ""
@@ -274,36 +305,41 @@ class Pipeline:
         self._counters.add(read.reader, "dropped" if policy == "drop" else identity.kind)
         return identity.epc_uri if policy == "forward" else ""
 
-    def _at(self, point: ReadPoint, unit: str, identity: Identity, read: TagRead, now: float) -> list[Decision]:
+    def _taker(self, point: ReadPoint) -> _Taker:
+        """Who takes what is read there."""
         match point:
             case DoorSide(door, side):
-                return self._at_door(door, side, unit, identity, read, now)
+                return partial(self._at_door, door, side)
             case AtStation(station):
-                antenna = f"{read.reader}/{read.antenna}"
-                tag = read.epc.hex().upper()
-                evidence = Evidence(tag, 1, (antenna,), read.t, read.t, read.rssi_dbm, read.reader_t, read.late)
-                return self._at_station(station, unit, identity, evidence, now)
+                return partial(self._at_station, station)
 
-    def _at_door(
-        self, door: str, side: Side, unit: str, identity: Identity, read: TagRead, now: float
-    ) -> list[Decision]:
-        return self._settle(self._doors[door].see(unit, identity, read, side, now))
+    def _at_door(self, door: str, side: Side, unit: str, identity: Identity, read: TagRead, now: float) -> _Decided:
+        decided = self._doors[door].see(unit, identity, read, side, now)
+        return self._settle(decided) if decided else ()
 
-    def _at_station(
-        self, station: str, unit: str, identity: Identity, evidence: Evidence, now: float
-    ) -> list[Decision]:
-        t = evidence.last_t
+    def _at_station(self, station: str, unit: str, identity: Identity, read: TagRead, now: float) -> _Decided:
+        if not self._is_first(station, unit, read.t):
+            return ()
+        antenna = f"{read.reader}/{read.antenna}"
+        tag = read.epc.hex().upper()
+        evidence = Evidence(tag, 1, (antenna,), read.t, read.t, read.rssi_dbm, read.reader_t, read.late)
+        return [self._arrived(station, unit, identity, evidence, now)]
+
+    def _is_first(self, station: str, unit: str, t: float) -> bool:
         verdict = self._stations[station].judge(unit, t)
-        if verdict != "first":
-            self._counters.add(station, verdict)
-            return []
-        location = self._locations[station]
+        if verdict == "first":
+            return True
+        self._counters.add(station, verdict)
+        return False
+
+    def _arrived(self, station: str, unit: str, identity: Identity, evidence: Evidence, now: float) -> Decision:
+        t, location = evidence.last_t, self._locations[station]
         origin = self._whereabouts.move(unit, Whereabout(station, station, t))
         if origin == station:
             self._counters.add(station, "observed")
-            return [Observation(identity, t, station, station, evidence, location)]
+            return Observation(identity, t, station, station, evidence, location)
         self._counters.add(station, "arrived")
-        return [Movement(identity, t, now, origin, station, evidence, station=station, location=location)]
+        return Movement(identity, t, now, origin, station, evidence, station=station, location=location)
 
     def _settle(self, decided: list[Movement | Passed]) -> list[Decision]:
         return [self._settled(one) if isinstance(one, Movement) else one for one in decided]
@@ -312,7 +348,8 @@ class Pipeline:
         """A unit crosses at one door, and goes once to where it goes."""
         unit = movement.unit.unit or movement.unit.epc_uri
         known = self._whereabouts.get(unit)
-        if movement.why and (self._has_moved(unit, movement.t, movement.door) or _is_there(movement, known)):
+        passed_door = known if known and known.read_point in self._doors else None
+        if movement.why and (self._has_moved(unit, movement.t, movement.door) or _is_there(movement, passed_door)):
             self._counters.add(movement.door, "other-door")
             self._doors[movement.door].disclaim(unit)
             why = movement.why._replace(code="other-door")
@@ -331,19 +368,22 @@ class Pipeline:
 
 def _is_there(movement: Movement, known: Whereabout | None) -> bool:
     """Another door has taken it there already, so shortly before that it cannot have come back unseen."""
-    if known is None or known.place != movement.place or known.read_point == movement.door:
+    if known is None or known.read_point == movement.door:
         return False
+    if known.place != movement.place:
+        return movement.why is not None and movement.why.code in GUESSED and movement.t <= known.t + BACK_S
     since_t = movement.evidence.first_t
     if movement.why and movement.why.code in ("memory", "visit"):
         since_t = min(since_t, movement.why.known_t or since_t)
     return since_t <= known.t + BACK_S
 
 
-def _is_louder(other: Door, here: Door, unit: str, t: float) -> bool:
-    """Of this unit and what came with it, as far as both hear it: one tag alone fades, all of them less so."""
-    theirs = other.heard_around(unit, t)
-    if not theirs:
-        return False
-    mine = here.heard_around(unit, t)
-    both = mine.keys() & theirs.keys()
-    return sum(theirs[one] for one in both) > sum(mine[one] for one in both)
+def _rival(here: Door, other: Door, units: Collection[str], t: float) -> Rival | None:
+    """Whether these units are louder there. A load is what both doors take for one: one tag alone fades, all of them
+    less so."""
+    load = {*units}
+    if len(load) > 1:
+        load.update(unit for unit in other.crossing_around(t) if here.power_around(unit, t))
+    if sum(other.power_around(unit, t) for unit in load) <= sum(here.power_around(unit, t) for unit in load):
+        return None
+    return "weighing" if any(map(other.is_open, units)) else "weighed"

@@ -108,6 +108,10 @@ class ScanFramer:
                 self._append(piece)
         return [Scan(self._settings.scanner, text, t) for text in texts]
 
+    def resume(self, t: float) -> None:
+        """Nobody listened until `t`: a gap until then was not the scanner's."""
+        self._fed_t = max(self._fed_t, t)
+
     def end(self) -> None:
         """The connection ended: an unfinished scan is counted, not delivered."""
         self._abandon()

@@ -26,7 +26,7 @@ is too large, its rows are sent alone: which of them is at fault?
 With a limit for backlogs, what is decided after the stream began goes out at once, and the backlog beside it at that
 pace: fresh events do not starve, and the order is that of the numbers in each of both.
 
-Memory is bounded by two chunks of rows, the window and AILING_MAX.
+While a chunk of rows is sent, the next one is read. Memory is bounded by two chunks a lane, the window and AILING_MAX.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from edgegw.publish.forms import Errand, Forms, Row
 from edgegw.publish.mqtt import Connection
 from edgegw.publish.stream import LINK
 
-CHUNK: Final = 500
+CHUNK: Final = 250
 BATCH_BYTES: Final = 131_072
 RETRY_S: Final = 1.0
 TRIES: Final = 3
@@ -97,6 +97,7 @@ class Lane:
     read_to: int
     last: int | None = None
     ahead: deque[Row] = field(default_factory=deque)  # read, not yet sent
+    reading: asyncio.Task[Sequence[Row]] | None = None  # the chunk after that
 
 
 class Flow:
@@ -116,7 +117,7 @@ class Flow:
         *,
         ailing: dict[int, Ailing],
         unconfirmed: Unconfirmed | None,
-        take: Callable[[Row], None],
+        take: Callable[[Sequence[Row]], None],
         park: Callable[[Row, str], None],
         rate: float | None,
     ) -> None:
@@ -129,6 +130,7 @@ class Flow:
         self._take = take
         self._park = park
         self._rate = rate
+        self._chunk = max(1, CHUNK // forms.batch) * forms.batch  # whole messages
         self._loop = asyncio.get_running_loop()
         self._taken_s = 0.0  # when the broker last took a row
         self._flying: set[int] = set()
@@ -150,15 +152,18 @@ class Flow:
 
     async def run(self) -> None:
         """Raises LinkDown or LinkRefused, sooner or later."""
-        while self._denied is None:
-            await self._connection.room()
-            if self._unconfirmed is not None and self._unconfirmed.take_due(self._loop.time()):
-                self._again = True
-            if self._again:
-                await self._begin_again()
-            await (self._send_probe() if self._probing else self._send_next())
-        await self._land()
-        raise self._denied
+        try:
+            while self._denied is None:
+                await self._connection.room()
+                if self._unconfirmed is not None and self._unconfirmed.take_due(self._loop.time()):
+                    self._again = True
+                if self._again:
+                    await self._begin_again()
+                await (self._send_probe() if self._probing else self._send_next())
+            await self._land()
+            raise self._denied
+        finally:
+            await self._forget_lanes()
 
     def stir(self) -> None:
         """A central system has confirmed something: there may be room."""
@@ -172,6 +177,7 @@ class Flow:
     async def _begin_again(self) -> None:
         await self._land()
         self._again = False
+        await self._forget_lanes()
         self._lanes = self._new_lanes()
 
     def _new_lanes(self) -> list[Lane]:
@@ -180,6 +186,13 @@ class Flow:
             return [Lane(0)]
         last_seq = self._outbox.last_seq
         return [Lane(last_seq), Lane(0, last_seq)]
+
+    async def _forget_lanes(self) -> None:
+        reading = [lane.reading for lane in self._lanes if lane.reading is not None]
+        for task in reading:
+            task.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
+        self._lanes = []
 
     def _is_passed_over(self, seq: int) -> bool:
         return seq in self._ailing or (self._unconfirmed is not None and seq in self._unconfirmed)
@@ -209,14 +222,21 @@ class Flow:
 
     async def _fill(self, lane: Lane) -> bool:
         """Read more; whether there is more. A backlog's lane ends with it."""
-        rows = await self._read(lane.read_to, CHUNK)
-        rows = [row for row in rows if lane.last is None or row.seq <= lane.last]
+        chunk = await self._next_chunk(lane)
+        rows = [row for row in chunk if lane.last is None or row.seq <= lane.last]
         if rows:
             lane.ahead.extend(rows)
             lane.read_to = rows[-1].seq
+            if len(rows) == self._chunk:
+                lane.reading = asyncio.create_task(self._read(lane.read_to, self._chunk))
         elif lane.last is not None and lane in self._lanes:
             self._lanes.remove(lane)
         return bool(rows)
+
+    async def _next_chunk(self, lane: Lane) -> Sequence[Row]:
+        """What was read ahead. That there was nothing may be no longer true."""
+        reading, lane.reading = lane.reading, None
+        return (await reading if reading is not None else ()) or await self._read(lane.read_to, self._chunk)
 
     def _pick(self, ahead: deque[Row]) -> list[Row]:
         """An ailing row whose time has come, else the oldest that are not ailing."""
@@ -289,17 +309,17 @@ class Flow:
         await self._land()
 
     def _stop_probing(self) -> None:
-        """Nothing is in flight: the stream begins again at the oldest row."""
+        """The stream begins again at the oldest row."""
         self._failures = 0
         self._probing, self._probe, self.stall = False, None, None
-        self._lanes = self._new_lanes()
+        self._again = True
 
     # --- both ---
 
     async def _send(self, rows: list[Row]) -> None:
         """Of one topic, in all forms that the broker has not taken yet."""
         self._flying.update(row.seq for row in rows)
-        taken = set.intersection(*(self._half_taken.get(row.seq, set()) for row in rows))
+        taken = set.intersection(*(self._half_taken.get(row.seq, set()) for row in rows)) if self._half_taken else ()
         postings = [posting for posting in self._forms.postings(rows) if posting.topic not in taken]
         errand = Errand(rows, len(postings), self._hear)
         for posting in postings:
@@ -325,13 +345,13 @@ class Flow:
     def _hear(self, errand: Errand) -> None:
         self._flying.difference_update(row.seq for row in errand.rows)
         self._stirred.set()
-        for row in errand.rows:
-            if errand.refused is None:
-                self._pass_on(row)
-            elif errand.taken:
+        if errand.refused is None:
+            self._pass_on(errand.rows)
+            return
+        if errand.taken:
+            for row in errand.rows:
                 self._half_taken.setdefault(row.seq, set()).update(errand.taken)
-        if errand.refused is not None:
-            self._hear_refusal(errand.rows, *errand.refused)
+        self._hear_refusal(errand.rows, *errand.refused)
 
     def _hear_refusal(self, rows: Sequence[Row], topic: str, answer: Answer) -> None:
         match answer.outcome:
@@ -348,15 +368,16 @@ class Flow:
                 self._count_kept(answer)
                 self._keep(rows[0], topic, answer)
 
-    def _pass_on(self, row: Row) -> None:
-        self._counters.add(LINK, "published")
-        self._take(row)
+    def _pass_on(self, rows: Sequence[Row]) -> None:
+        self._counters.add(LINK, "published", len(rows))
+        self._take(rows)
         self._taken_s = self._loop.time()
-        self._ailing.pop(row.seq, None)
-        self._failed.pop(row.seq, None)
-        self._half_taken.pop(row.seq, None)
-        self._blame_before(row.seq)
-        if row.seq == self._probe:
+        for past in (self._ailing, self._failed, self._half_taken):
+            if past:
+                for row in rows:
+                    past.pop(row.seq, None)
+        self._blame_before(rows[-1].seq)
+        if rows[0].seq == self._probe:
             self._stop_probing()
 
     def _blame_before(self, taken: int) -> None:

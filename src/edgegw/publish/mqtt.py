@@ -40,6 +40,8 @@ CONNECT_S: Final = 10.0  # for name, TCP and TLS, and again for the broker's CON
 STALL_S: Final = 5.0  # without an acknowledgement of the oldest message in flight: the broker is frozen
 GOODBYE_S: Final = 2.0
 _TICK_S: Final = 0.25
+FLYING_BYTES: Final = 1024 * 1024
+"""In flight at once: large batches must not cost a window of them in memory. A megabyte a round trip is a fast WAN."""
 
 _QOS_2: Final = 0x04
 
@@ -47,11 +49,13 @@ _PAHO_VERSION: Final = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVe
 
 
 class Message(NamedTuple):
-    """What the broker hands on to us. retain: it was kept there, nobody says it now."""
+    """What the broker hands on to us. retain: it was kept there, nobody says it now. expires: its sender has limited
+    how long it may wait on the way (MQTT 5, 3.3.2.3.3)."""
 
     topic: str
     payload: bytes
     retain: bool
+    expires: bool = False
 
 
 class Unspoken(LinkRefused):
@@ -138,6 +142,7 @@ _content_type = functools.cache(_ContentType)
 class _Sent(NamedTuple):
     done: Callable[[Answer], None]
     retain: bool
+    size: int
 
 
 class Connection:
@@ -154,11 +159,13 @@ class Connection:
     ) -> None:
         self.protocol: Final[Version] = protocol
         self.receive_maximum = 65_535
+        self.certificate: bytes | None = None  # the broker's, in DER, as the handshake brought it
         self._settings = settings
         self._client_id = client_id
         self._window = settings.window
         self._packet_max: int | None = None
         self._sent: OrderedDict[int, _Sent] = OrderedDict()  # by packet identifier, in the order sent
+        self._flying_bytes = 0
         self._answered: list[tuple[int, int]] = []
         self._messages: list[Message] = []
         self._ears: dict[str, Callable[[Message], None]] = {}
@@ -191,6 +198,7 @@ class Connection:
         """Connect, up to the broker's CONNACK. Raises LinkDown or LinkRefused; then nothing stays open."""
         try:
             await open_stream(self._settings, lambda: self._wire, CONNECT_S)
+            self.certificate = self._wire.certificate
             self._tick()
             self._send_connect()
             async with asyncio.timeout(CONNECT_S):
@@ -224,7 +232,7 @@ class Connection:
 
     async def room(self) -> None:
         """Wait until `publish` may be called once. Raises LinkDown when the connection has ended."""
-        while self._end is None and len(self._sent) >= self._window:
+        while self._end is None and (len(self._sent) >= self._window or self._flying_bytes >= FLYING_BYTES):
             self._room.clear()
             await self._room.wait()
         if self._end is not None:
@@ -262,7 +270,8 @@ class Connection:
             self._loop.call_soon(done, answers.IMPOSSIBLE)
             return
         if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
-            self._sent[info.mid] = _Sent(done, retain)
+            self._sent[info.mid] = _Sent(done, retain, len(payload))
+            self._flying_bytes += len(payload)
         else:
             self._loop.call_soon(done, answers.LINK_LOST)
 
@@ -404,7 +413,8 @@ class Connection:
             granted.set_result(bool(codes) and not codes[0].is_failure)
 
     def _hear_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        self._messages.append(Message(message.topic, bytes(message.payload), message.retain))
+        expires = hasattr(message.properties, "MessageExpiryInterval")
+        self._messages.append(Message(message.topic, bytes(message.payload), message.retain, expires))
 
     def _hear_unsent(self, _client: paho.Client, _data: object, _wire: object) -> None:
         self._loop.call_soon(self._write)
@@ -416,6 +426,7 @@ class Connection:
         for identifier, code in answered:
             sent = self._sent.pop(identifier, None)
             if sent is not None:
+                self._flying_bytes -= sent.size
                 sent.done(answers.answer_to_publish(code, retain=sent.retain))
         self._room.set()
 

@@ -24,6 +24,7 @@ class Retained:
         self._documents: dict[str, bytes] = {}
         self._unsent: dict[str, None] = {}  # a set that keeps the order of the changes
         self._flying = 0
+        self._denied: dict[str, None] = {}
         self._changed = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
@@ -34,6 +35,13 @@ class Retained:
             return
         self._documents[topic] = payload
         self._mark(topic)
+
+    def troubles(self) -> dict[str, str]:
+        """A sentence when the broker does not let us say how we feel."""
+        if not self._denied:
+            return {}
+        cure = "is mqtt.username this gateway's? If so, allow it in the broker's access list"
+        return {"denied": f"the broker does not let us publish to '{next(iter(self._denied))}': {cure}"}
 
     async def settled(self) -> None:
         """Wait until the broker has answered for every change; for ever without a link. The caller's deadline."""
@@ -64,7 +72,10 @@ class Retained:
     def _hear(self, topic: str, answer: Answer) -> None:
         """A denied or rejected document waits for its next change or link; what is kept is tried again."""
         self._flying -= 1
+        if answer.outcome is Outcome.DENIED:
+            self._denied.setdefault(topic)
         if answer.outcome is Outcome.ACCEPTED:
+            self._denied.pop(topic, None)
             self._counters.add("mqtt", "retained_published")
         else:
             self._counters.add("mqtt", f"retained_failed_{answer.reason.replace(' ', '_')}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from typing import Final
 
 from edgegw import net
+from edgegw.config.certificates import moment
 from edgegw.config.model import Mqtt
 from edgegw.errors import LinkDown, LinkRefused
 from edgegw.tls import UnusableFileError, server_name, tls_context
@@ -63,7 +65,7 @@ def explain(error: OSError | UnicodeError, settings: Mqtt) -> LinkDown:
 
 def _explain_certificate(error: ssl.SSLCertVerificationError) -> LinkRefused:
     if error.verify_code in _CERTIFICATE_TIMES:
-        cure = "renew it, or set this gateway's clock if that is wrong"
+        cure = f"renew it, or set this gateway's clock if that is wrong: its date is {moment(time.time())[:10]}"
     elif error.verify_code in _CERTIFICATE_NAMES:
         cure = "set mqtt.host or mqtt.tls.server_name to a name in the certificate"
     else:
@@ -73,7 +75,7 @@ def _explain_certificate(error: ssl.SSLCertVerificationError) -> LinkRefused:
 
 def _explain_tls(error: ssl.SSLError, place: str) -> LinkDown:
     reason = error.reason or str(error)
-    if "CERTIFICATE" in reason:
+    if "CERTIFICATE" in reason or "UNKNOWN_CA" in reason:
         return LinkRefused(
             LINK, f"the broker does not accept our certificate ({reason}): check mqtt.tls.cert_file and key_file"
         )

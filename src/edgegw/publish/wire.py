@@ -78,6 +78,12 @@ class Wire(asyncio.Protocol):
             self._transport.abort()
 
     @property
+    def certificate(self) -> bytes | None:
+        """The other side's, in DER; None without TLS."""
+        tls = self._transport and self._transport.get_extra_info("ssl_object")
+        return tls.getpeercert(binary_form=True) if tls else None
+
+    @property
     def open(self) -> bool:
         return self._transport is not None
 

@@ -41,4 +41,5 @@ class Intake:
         for scan in scans:
             self.sink(scan)
         await self.room()
+        framer.resume(self.now())
         return len(scans)

@@ -8,16 +8,14 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 from edgegw import net
 from edgegw.config.model import TlsChoice
 from edgegw.core.counters import Counters
 from edgegw.core.llrp import session as conversation
-from edgegw.core.llrp.clock import ReaderClock
 from edgegw.core.llrp.messages import Capabilities, ReaderEvent
-from edgegw.core.llrp.report import TagEntry
+from edgegw.core.llrp.reads import ReadMaker
 from edgegw.core.llrp.rospec import ReaderSettings
 from edgegw.core.llrp.session import Event, Output, Phase, Reading, Session, Stamp, Tags
 from edgegw.core.model import TagRead
@@ -28,7 +26,7 @@ from edgegw.tls import UnusableFileError, server_name, tls_context
 CONNECT_S = 5.0
 WRITE_S = 5.0
 LEAVE_S = 4.0
-TURN_BYTES = 1 << 12
+TURN_BYTES = 1 << 13
 TURN_TAGS = 128
 """A reader that talks without a pause gets so much done in one turn; then the others have theirs."""
 
@@ -73,8 +71,7 @@ class LlrpLink:
         self._watch = watch
         self._counters = counters
         self._now = now
-        self._utc = ReaderClock(partial(counters.add, settings.name))
-        self._uptime = ReaderClock(partial(counters.add, settings.name))
+        self._reads = ReadMaker(settings.name, settings.late_after_s, counters)
         self._untaken: deque[Output] = deque()
         self._stamped_t: float | None = None
 
@@ -85,13 +82,12 @@ class LlrpLink:
     @property
     def clock_offset_s(self) -> float | None:
         """Gateway time minus reader time; None until measured."""
-        return self._utc.offset_s if self._utc.offset_s is not None else self._uptime.offset_s
+        return self._reads.offset_s
 
     async def run(self, up: Callable[[], None]) -> None:
         reader, writer = await self._connect()
         session = Session(self._settings, SllurpCodec(), self._counters, self._now())
-        self._utc.reset()
-        self._uptime.reset()
+        self._reads.reset()
         try:
             await self._serve(session, reader, writer, up)
         except asyncio.CancelledError:
@@ -177,7 +173,7 @@ class LlrpLink:
         tags = 0
         while self._untaken and tags < TURN_TAGS:
             output = self._untaken.popleft()
-            tags += len(output.entries) if isinstance(output, Tags) else 0
+            tags += output.tags if isinstance(output, Tags) else 0
             self._take(output, up)
 
     def _take_all(self) -> None:
@@ -187,14 +183,11 @@ class LlrpLink:
 
     def _take(self, output: Output, up: Callable[[], None]) -> None:
         match output:
-            case Tags(entries):
+            case Tags(batches):
                 self._stamped_t = None
-                self._sink.tags(self._reads(entries))
+                self._sink.tags(self._reads.reads(batches, self._now()))
             case Stamp(utc_us, uptime_us):
-                if utc_us is not None:
-                    self._stamped_t = self._utc.correct(utc_us / 1e6, self._now())
-                elif uptime_us is not None:
-                    self._stamped_t = self._uptime.correct(uptime_us / 1e6, self._now())
+                self._stamped_t = self._reads.stamped_t(utc_us, uptime_us, self._now())
             case Event(event):
                 self._sink.event(self.name, event, self._now() if self._stamped_t is None else self._stamped_t)
                 self._watch.reader_event(self.name, event)
@@ -202,31 +195,6 @@ class LlrpLink:
                 self._stamped_t = None
                 up()
                 self._watch.reading(self.name, capabilities, missing)
-
-    def _reads(self, entries: list[TagEntry]) -> list[TagRead]:
-        arrival = self._now()
-        reads = [self._read(entry, arrival) for entry in entries if entry.epc_bits]
-        self._counters.add(self.name, "reads", len(entries))
-        if len(reads) < len(entries):
-            self._counters.add(self.name, "empty_epc", len(entries) - len(reads))
-        return reads
-
-    def _read(self, entry: TagEntry, arrival: float) -> TagRead:
-        """LastSeen is the read's time: FirstSeen stands still on readers that accumulate over reports."""
-        utc_us = entry.last_utc_us if entry.last_utc_us is not None else entry.first_utc_us
-        uptime_us = entry.last_uptime_us if entry.last_uptime_us is not None else entry.first_uptime_us
-        if utc_us is not None:
-            reader_t: float | None = utc_us / 1e6
-            t = self._utc.correct(utc_us / 1e6, arrival)
-        elif uptime_us is not None:
-            reader_t = uptime_us / 1e6
-            t = self._uptime.correct(uptime_us / 1e6, arrival)
-        else:
-            reader_t, t = None, arrival
-        late = arrival - t > self._settings.late_after_s
-        if late:
-            self._counters.add(self.name, "late_reads")
-        return TagRead(self.name, entry.antenna, entry.epc, entry.epc_bits, t, entry.rssi_dbm, entry.pc, reader_t, late)
 
 
 def _nothing() -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from edgegw.core.logbook import Entry
 from edgegw.errors import StoreFailed
 from edgegw.store.connection import Connection
+from edgegw.store.growth import OF_KEY, put_together
 from edgegw.store.opening import APPLICATION_ID
 from edgegw.store.summary import looking_into
 from edgegw.store.trouble import sentence
@@ -25,8 +26,8 @@ MAX_ROWS = 20_000
 ROWS_PER_MB = 64
 """Of `max_mb`, at about 0.3 kB each."""
 STEP_ROWS = 500
-SCHEMA = 2
-"""The version of the journal that brought the log."""
+SCHEMA = 6
+"""The version of the journal that this reads."""
 
 WRITE = "INSERT INTO decision (seq, decided_t, unit, read_point, since_t, times, packed) VALUES (?, ?, ?, ?, ?, ?, ?)"
 REPLACE = "DELETE FROM decision WHERE seq = ?"
@@ -37,7 +38,6 @@ _ENTRY = """
            CAST(times AS INTEGER), CAST(packed AS BLOB)
     FROM decision
 """
-_BEING_WEIGHED = "SELECT scope, key, state FROM state WHERE key = ?"
 _WHEREABOUTS = "SELECT unit, place, read_point, CAST(t AS REAL) FROM whereabouts WHERE unit = ?"
 
 
@@ -83,14 +83,19 @@ class Log:
         rows = self._connection.execute(f"{_ENTRY} WHERE unit = ? ORDER BY seq DESC LIMIT ?", (unit, last))
         return [Entry(*row) for row in rows][::-1]
 
+    def latest(self, last: int) -> list[Entry]:
+        """The last entries about anything, newest last."""
+        rows = self._connection.execute(f"{_ENTRY} ORDER BY seq DESC LIMIT ?", (last,))
+        return [Entry(*row) for row in rows][::-1]
+
     def around(self, read_point: str, from_t: float, to_t: float) -> list[Entry]:
         """Everything that was decided at one door or station from `from_t` to `to_t`, oldest first."""
         sql = f"{_ENTRY} WHERE read_point = ? AND decided_t BETWEEN ? AND ? ORDER BY seq"
         return [Entry(*row) for row in self._connection.execute(sql, (read_point, from_t, to_t))]
 
     def being_weighed(self, unit: str) -> list[Weighed]:
-        rows = self._connection.execute(_BEING_WEIGHED, (unit,))
-        return [Weighed(scope.removeprefix("door/"), key, state) for scope, key, state in rows]
+        rows = self._connection.execute(OF_KEY, (unit,))
+        return [Weighed(scope.removeprefix("door/"), key, state) for scope, key, state in put_together(rows)]
 
     def place_of(self, unit: str) -> Place | None:
         row = self._connection.execute(_WHEREABOUTS, (unit,)).fetchone()
@@ -117,5 +122,5 @@ def _refuse_without_log(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreFailed(f"journal {path}: this file was not made by edgegw")
     (schema,) = connection.execute("PRAGMA user_version").fetchone()
     if schema < SCHEMA:
-        problem = "it was written by an older edgegw, which kept no decisions"
+        problem = "it was written by an older edgegw"
         raise StoreFailed(f"journal {path}: {problem} - start the gateway with this version once")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from edgegw.core.logbook import Entry
-from edgegw.store import decisions
+from edgegw.store import decisions, growth
 from edgegw.store.connection import Statement
 from edgegw.store.epochs import Epoch
 
@@ -49,6 +49,7 @@ class Group:
     events: list[Event] = field(default_factory=list)
     units: dict[str, UnitState] = field(default_factory=dict)
     states: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    grown: dict[tuple[str, str], str] = field(default_factory=dict)
     published: set[int] = field(default_factory=set)
     confirmed: int = 0
     parked: dict[int, Parking] = field(default_factory=dict)
@@ -58,8 +59,25 @@ class Group:
     replaced: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
-        parts = (self.events, self.units, self.states, self.published, self.parked, self.unparked, self.decisions)
-        return sum(map(len, parts)) + len(self.epochs) + bool(self.confirmed)
+        parts = (self.events, self.units, self.states, self.grown, self.published, self.parked, self.unparked)
+        return sum(map(len, parts)) + len(self.decisions) + len(self.epochs) + bool(self.confirmed)
+
+    @property
+    def delivers(self) -> bool:
+        """Whether it says that events are delivered."""
+        return bool(self.published or self.confirmed)
+
+    def put_state(self, scope: str, key: str, state: str | None) -> None:
+        """Whatever it has grown by is in it."""
+        self.states[scope, key] = state
+        self.grown.pop((scope, key), None)
+
+    def grow_state(self, scope: str, key: str, addition: str) -> None:
+        """`addition` belongs behind the state that was put last, in this group or before it."""
+        if known := self.states.get((scope, key)):
+            self.states[scope, key] = known + addition
+        else:
+            self.grown[scope, key] = self.grown.get((scope, key), "") + addition
 
     def settles(self, seq: int, again: bool) -> bool:
         """Whether this group takes event `seq`, which is sent once more, out of the outbox."""
@@ -90,11 +108,8 @@ class Group:
             ("UPDATE meta SET last_seq = ?", [(event.seq,) for event in self.events[-1:]]),
             ("INSERT INTO moved (unit, place, read_point, t) VALUES (?, ?, ?, ?)", list(self.units.values())),
             ("DELETE FROM state WHERE scope = ? AND key = ?", deleted),
-            (
-                "INSERT INTO state (scope, key, state) VALUES (?, ?, ?)"
-                " ON CONFLICT (scope, key) DO UPDATE SET state = excluded.state",
-                kept,
-            ),
+            (growth.PUT, kept),
+            (growth.APPEND, [(*key, addition) for key, addition in self.grown.items()]),
             (_PARK, parked),
             ("UPDATE event SET topic = ?, payload = ? WHERE seq = ? AND seq IN (SELECT seq FROM outbox)", notes),
             ("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in gone]),

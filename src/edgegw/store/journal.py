@@ -1,7 +1,8 @@
 """The journal: nothing leaves the gateway that is not safe here first.
 
-What the program decides is collected without waiting (`add_event`, `put_unit`, `put_state`, `mark_published`,
-`park`) and committed in groups by one writer (`run`): one fsync for many events is what an SD card can bear.
+What the program decides is collected without waiting (`add_event`, `put_unit`, `put_state`, `grow_state`,
+`mark_published`, `park`) and committed in groups by one writer (`run`): one fsync for many events is what an SD card
+can bear.
 Whatever is collected in one step without an await lands in one transaction: an event, the unit's new place
 and the end of the weighing that led to it are together on disk or not at all.
 
@@ -27,6 +28,7 @@ from edgegw.store.connection import Connection, Value, unbroken
 from edgegw.store.decisions import LAST_SEQ, forget_decisions
 from edgegw.store.epochs import ALL, Epoch, Epochs, new_epoch
 from edgegw.store.group import Event, Group, Parking, UnitState
+from edgegw.store.growth import OF_SCOPE, Growth, put_together
 from edgegw.store.migrate import shipped_migrations
 from edgegw.store.opening import RESTORED, Birth, Found, open_file, real_path
 from edgegw.store.ownership import Ownership, Witness, held
@@ -42,6 +44,9 @@ RETENTION_S = 60.0
 
 LOOK_S = 5.0
 """How often an idle writer looks whether the file is still there."""
+
+BURST_S = 0.003
+"""What is delivered is noted so soon, or it is sent again after a kill; acknowledgements come in bursts."""
 
 ROOM_GROUPS = 4
 """`room()` holds back while this many full groups wait: one being written, one collecting, two to spare."""
@@ -125,6 +130,7 @@ class Journal:
         self._now = now
         self._space = Space(connection, real_path(settings.path))
         self._retention = Retention(connection, settings, now)
+        self._growth = Growth(connection)
         self._next_seq = last_seq + 1
         self._damage: str | None = None  # why it must be looked at as a whole, and nothing may be written
         self._confirmed = 0  # by a central system, since the start
@@ -162,6 +168,8 @@ class Journal:
                 ownership.watch()
                 journal = cls(connection, ownership, settings, epochs, last_seq, remarks, counters, now)
                 journal._bear_witness()
+                if ownership.witness.epoch != journal.epoch:
+                    await asyncio.to_thread(ownership.force_witness)
                 try:
                     yield journal
                 finally:
@@ -195,7 +203,12 @@ class Journal:
 
     def put_state(self, scope: str, key: str, state: str | None) -> None:
         """Remember what is being decided, opaque text; None forgets it."""
-        self._open.states[scope, key] = state
+        self._open.put_state(scope, key, state)
+        self._wake()
+
+    def grow_state(self, scope: str, key: str, addition: str) -> None:
+        """Append to what was put: far cheaper than putting it anew."""
+        self._open.grow_state(scope, key, addition)
         self._wake()
 
     def add_decision(self, note: Note) -> None:
@@ -205,10 +218,12 @@ class Journal:
             self._open.replaced.append(note.instead_of)
         self._wake()
 
-    def mark_published(self, seq: int) -> None:
-        """The broker has taken event `seq`. Whoever marks many awaits `room` as the sources do."""
-        self._open.published.add(seq)
-        self._wake()
+    def mark_published(self, *seqs: int) -> None:
+        """The broker has taken these events. Whoever marks many awaits `room` as the sources do."""
+        if seqs:
+            self._open.published.update(seqs)
+            self._wake()
+        self._enough.set()
 
     def row_of(self, epoch: str, seq: int) -> int | None:
         """The number of the row of that event, or of the place before the first; None: no such event."""
@@ -219,6 +234,7 @@ class Journal:
         if upto > self._confirmed:
             self._confirmed = self._open.confirmed = upto
             self._wake()
+            self._enough.set()
 
     def park(self, seq: int, reason: str, note: tuple[str, bytes] | None = None) -> None:
         """The broker does not take event `seq`: keep it aside, and have `note` (topic, payload) sent in its place."""
@@ -250,9 +266,9 @@ class Journal:
     # --- writing ---
 
     async def run(self) -> None:
-        """The writer: one task, for ever. Commits when commit_rows wait or commit_ms after the first of them,
-        tries again what failed, and forgets old things in between. Flushes when cancelled; raises StoreFailed
-        in place of the cancellation when that fails."""
+        """The writer: one task, for ever. Commits when commit_rows wait, or commit_ms after the first of them, or
+        BURST_S after a delivery; tries again what failed, and forgets old things in between. Flushes when cancelled;
+        raises StoreFailed in place of the cancellation when that fails."""
         loop = asyncio.get_running_loop()
         tidy_at = loop.time()
         try:
@@ -263,7 +279,7 @@ class Journal:
                     raise StoreFailed(self._damage)
                 if self._space.is_short or loop.time() >= tidy_at:
                     await unbroken(self._look_at_disk())
-                if loop.time() >= tidy_at:
+                if loop.time() >= tidy_at or self._growth.is_long:
                     more = await unbroken(self.tidy())
                     tidy_at = loop.time() + (0 if more else RETENTION_S)
         except asyncio.CancelledError:
@@ -307,6 +323,8 @@ class Journal:
                 await self._some.wait()
             async with asyncio.timeout(self._settings.commit_ms / 1000):
                 await self._enough.wait()
+                if self._open.delivers and len(self._open) < self._settings.commit_rows:
+                    await asyncio.sleep(BURST_S)
 
     async def _commit(self) -> bool:
         """Write the group that failed before, else the open one. False: it is kept, `failing` says why."""
@@ -371,6 +389,7 @@ class Journal:
             self.last_seq = self._writing.events[-1].seq
             self._counters.add("journal", "events", len(self._writing.events))
             self._bear_witness()
+        self._growth.appended(len(self._writing.grown))
         self._counters.add("journal", "commits")
         self.failing = None
         self._writing = Group()
@@ -386,6 +405,8 @@ class Journal:
             events = await self._retention.forget_events()
             units = await self._retention.forget_units()
             await self._retention.fold_units()
+            if self._growth.is_long:
+                await self._growth.fold()
             decisions = await forget_decisions(self._connection, self._now(), self._settings.max_mb)
         except sqlite3.Error as error:
             if not is_of_the_world(error):
@@ -444,7 +465,9 @@ class Journal:
         return self._open.settles(row.seq, row.again) or self._writing.settles(row.seq, row.again)
 
     def _as_sent(self, row: Row) -> Row:
-        row = row._replace(payload=self._epochs.as_sent(row.seq, row.payload))
+        payload = self._epochs.as_sent(row.seq, row.payload)
+        if payload is not row.payload:
+            row = row._replace(payload=payload)
         parking = self._open.parked.get(row.seq) or self._writing.parked.get(row.seq)
         return Row(row.seq, *parking.note, row.again) if parking and parking.note else row
 
@@ -465,8 +488,8 @@ class Journal:
 
     async def states(self, scope: str) -> list[tuple[str, str]]:
         """Key and state of everything that was being decided in `scope`."""
-        rows = await self._read("SELECT key, state FROM state WHERE scope = ? ORDER BY key", scope)
-        return [(key, state) for key, state in rows if self._are_texts(key, state)]
+        rows = await self._read(OF_SCOPE, scope)
+        return [(key, state) for _, key, state in put_together(rows) if self._are_texts(key, state)]
 
     async def unit(self, unit: str) -> UnitState | None:
         rows = await self._read(_UNIT, unit)

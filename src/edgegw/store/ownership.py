@@ -11,7 +11,8 @@ The lock file also bears witness: it says how far the journal had come, in three
     suspect                                 the journal could not be read: look at all of it
 
 It is written after each commit and not forced to disk: it may lag behind the journal, and is never ahead of it. A
-journal that knows less than its witness has been restored from a copy.
+journal that knows less than its witness has been restored from a copy. When an epoch begins it is forced to disk, or
+a power cut might bring the witness of another one back, and its journal would be taken for a copy.
 """
 
 from __future__ import annotations
@@ -77,6 +78,11 @@ class Ownership:
         """Some microseconds: the kernel writes it to disk some time later."""
         _write(self._lock, witness)
 
+    def force_witness(self) -> None:
+        """To disk now. Blocks."""
+        with contextlib.suppress(OSError):  # a disk that cannot do that has said so elsewhere
+            os.fsync(self._lock)
+
     def release(self) -> None:
         os.close(self._lock)
 
@@ -114,11 +120,24 @@ def _lock_path(path: Path) -> Path:
 
 
 def _make_directory(path: Path) -> None:
+    """A power cut must not take it away again, with the journal in it."""
+    folder = path.parent
     try:
-        path.parent.mkdir(mode=0o750, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(mode=0o750, exist_ok=True)
+            _sync_directory(folder.parent)
     except OSError as error:
         problem = f"cannot create the directory {path.parent}: {error.strerror}"
         raise StoreFailed(f"journal {path}: {problem} - create it or change journal.path") from error
+
+
+def _sync_directory(folder: Path) -> None:
+    """Names in it are on disk when this returns (fsync(2))."""
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _take_lock(path: Path) -> tuple[int, Witness]:

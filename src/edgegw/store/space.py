@@ -4,7 +4,7 @@ On a full disk SQLite can delete nothing either: a deletion is written to the lo
 journal, the ballast, keeps enough room to copy the log into the file and to begin it anew. When the disk is
 full it is given up, and the file may not grow any more: else new events would take that room. From then on
 they go where delivered ones are forgotten, and marking what the broker takes always works. When the disk has
-room again, the ballast is made again and the file may grow.
+room for it again, the ballast is made again and the file may grow.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from edgegw.store.opening import WAL_BYTES
 
 BALLAST_BYTES: Final = WAL_BYTES + 2 * 1024 * 1024
 SPARE: Final = 2
-"""The ballast is made only where so many times its size is free: on a nearly full disk it would be the last straw."""
+"""The ballast is first made only where so many times its size is free: on a nearly full disk it would be the last
+straw. Once given up it is made again where it fits, with SMALL_BYTES to spare: a backlog may keep the rest for good.
+"""
 SMALL_BYTES: Final = 1024 * 1024
 """Where there was never room for a ballast, so much is enough to go on."""
 _UNLIMITED: Final = 1_073_741_823
@@ -37,10 +39,10 @@ class Ballast:
     def is_there(self) -> bool:
         return self._path.exists()
 
-    def take(self) -> bool:
-        """Make it, if there is room; whether it is there."""
+    def take(self, room_bytes: int = SPARE * BALLAST_BYTES) -> bool:
+        """Make it, if so much is free; whether it is there."""
         with contextlib.suppress(OSError):
-            if not self.is_there() and self.free_bytes() >= SPARE * BALLAST_BYTES:
+            if not self.is_there() and self.free_bytes() >= room_bytes:
                 self._make()
         return self.is_there()
 
@@ -88,7 +90,8 @@ class Space:
         """Keep the ballast in place; grow again when the disk has room."""
         if self._ballast.is_there() and not self.is_short:
             return
-        has_ballast = await asyncio.to_thread(self._ballast.take)
+        room_bytes = BALLAST_BYTES + SMALL_BYTES if self._had_ballast else SPARE * BALLAST_BYTES
+        has_ballast = await asyncio.to_thread(self._ballast.take, room_bytes)
         small_but_free = not self._had_ballast and self._ballast.free_bytes() >= SMALL_BYTES
         if self.is_short and (has_ballast or small_but_free):
             await self._connection.read(f"PRAGMA max_page_count = {_UNLIMITED}")

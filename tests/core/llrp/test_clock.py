@@ -65,6 +65,37 @@ def test_a_clock_set_back_is_followed_within_seconds(back_s: float) -> None:
     assert counted == ["clock_set_back"]
 
 
+@pytest.mark.parametrize("back_s", [2.5, 90.0, 3600.0])
+def test_no_read_is_misdated_when_the_clock_is_set_back_between_two(back_s: float) -> None:
+    clock, counted = reader_clock()
+    clock.correct(NOW, NOW)
+    for tenth in range(1, 100):
+        true_t = NOW + tenth / 10
+        (corrected,) = clock.correct_all([true_t - (back_s if tenth > 30 else 0)], true_t + 0.02)
+        assert corrected == pytest.approx(true_t, abs=0.03)
+    assert counted == ["clock_set_back"]
+    assert clock.offset_s == pytest.approx(back_s, abs=0.03)
+
+
+def test_a_backlog_after_the_greeting_is_no_clock_set_back() -> None:
+    """Also on a connection that goes on: the network stood still, and then everything came at once."""
+    clock, counted = reader_clock()
+    clock.correct(NOW, NOW)
+    held = clock.correct_all([NOW - 600 + second for second in range(600)], NOW + 0.1)
+    assert held == pytest.approx([NOW - 600 + second for second in range(600)])
+    late = clock.correct_all([NOW + second for second in range(300)], NOW + 300)
+    assert late == pytest.approx([NOW + second for second in range(300)])
+    assert counted == []
+
+
+def test_one_read_of_long_ago_moves_nothing() -> None:
+    clock, counted = reader_clock()
+    clock.correct_all([NOW], NOW)
+    assert clock.correct_all([NOW - 3600], NOW + 1) == [NOW + 1]
+    assert clock.correct_all([NOW + 2], NOW + 2) == [NOW + 2]
+    assert counted == []
+
+
 @pytest.mark.parametrize("speed", [1.2, 2.0, 100.0])
 def test_a_backlog_is_no_clock_set_back(speed: float) -> None:
     """Ten minutes of it, delivered so much faster than it happened."""

@@ -9,6 +9,7 @@ import pytest
 
 from edgegw.core.counters import Counters
 from edgegw.core.llrp import session as conversation
+from edgegw.core.llrp.decoder import BATCH_TAGS
 from edgegw.core.llrp.frame import HEADER
 from edgegw.core.llrp.messages import Capabilities, ReaderEvent
 from edgegw.core.llrp.rospec import ReaderSettings
@@ -404,8 +405,24 @@ def test_a_long_report_comes_in_parts() -> None:
     reader = Reader(settings()).greet()
     reader.outputs.clear()
     reader.hear(message(61, (b"\x00\xf0\x00\x11\x8d" + b"E" * 12) * 300, 5))
-    parts = [len(output.entries) for output in reader.outputs if isinstance(output, Tags)]
-    assert (sum(parts), max(parts)) == (300, conversation.MAX_TAGS)
+    parts = [output.tags for output in reader.outputs if isinstance(output, Tags)]
+    assert (sum(parts), max(parts)) == (300, BATCH_TAGS)
+
+
+def test_reports_that_come_at_once_are_taken_together_and_events_keep_their_place() -> None:
+    reader = Reader(settings()).greet()
+    reader.outputs.clear()
+    one = message(61, b"\x00\xf0\x00\x11\x8d" + b"E" * 12, 5)
+    for _ in range(2):
+        reader.session.receive(one, 1.0)
+    event = message(63, b"\x00\xf6\x00\x0b\x00\xf8\x00\x07\x00\x01\x80", 0)
+    reader.hear(one * (BATCH_TAGS - 28) + event + one * (BATCH_TAGS + 5))
+    tags = [output for output in reader.outputs if isinstance(output, Tags)]
+    assert [type(output) for output in reader.outputs] == [Tags, Event, Tags, Tags]
+    assert [output.tags for output in tags] == [BATCH_TAGS - 28, BATCH_TAGS, 5]
+    assert [len(output.batches) for output in tags] == [1, 1, 1]
+    entries = tags[0].batches[0].entries()
+    assert (len(entries), {entry.epc for entry in entries}) == (BATCH_TAGS - 28, {b"E" * 12})
 
 
 def test_what_was_said_before_the_goodbye_is_not_lost_with_it() -> None:

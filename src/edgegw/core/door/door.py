@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import OrderedDict
+from bisect import insort
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from edgegw.core.counters import Counters
 from edgegw.core.door import episode as episodes
 from edgegw.core.door.beam import DEAD, Beams
-from edgegw.core.door.episode import Episode, Glimpse
+from edgegw.core.door.episode import Episode, Glimpse, Seen
 from edgegw.core.door.known import Known, Memory
 from edgegw.core.door.level import Level
 from edgegw.core.door.load import AROUND_S, MAX_ODDS, TOGETHER_S, Lineup, Load, likeness, pool
@@ -24,14 +26,22 @@ from edgegw.core.identity.value import Identity
 from edgegw.core.model import Direction, Heard, LoadVote, Movement, Passed, Side, TagRead, Why
 
 MAX_OPEN = 20_000
+MAX_LATER = 512
+"""So many reads of one unit wait until its silence is sure."""
 HABIT_READS = 8
 """Fewer glimpses are no habit."""
 MOBILE_DB = 1.5
 """A signal that wanders by less is no sign of movement, however still the site's other tags lie."""
 STANDING_ODDS = 4.0
 """A tag that has been standing in view crosses rarely: its reads must be this much likelier than its habits."""
-MOVED_ODDS = 1000.0
-"""What lies still by its signal has crossed only if its reads are so much likelier than its habits."""
+MOVED_ODDS, TAKEN_ODDS = 1e3, 1e6
+"""What lies still by its signal has crossed only if its reads are so much likelier than its habits; the second where
+it lies still beyond doubt, for a box that is carried past changes which side hears it."""
+BEYOND_DOUBT = 0.7
+"""Share of the threshold of what lies still."""
+DESERTER_ODDS, DESERTERS = 300.0, 0.1
+"""What stands in view with others that came with it leaves alone only if its reads are so much likelier than its
+habits; alone is with less than this share of them."""
 RETRY_S = 0.5
 LATER_S = 0.05
 """What was weighed and not decided is not weighed again at once."""
@@ -54,9 +64,16 @@ _DIRECTION: dict[Side, Direction] = {"inside": "out", "outside": "in"}
 Decided = list[Movement | Passed]
 
 
+class Changed(NamedTuple):
+    """Of units: whole states, None = forgotten; and what other states have grown by, to be appended."""
+
+    whole: dict[str, str | None]
+    grown: dict[str, str]
+
+
 @dataclass(slots=True, eq=False)
 class _Open:
-    """`order`: what the reads of that version say alone."""
+    """`order`: what the reads of that version say alone. `later`: reads after a silence, until that is sure."""
 
     unit: str
     identity: Identity
@@ -64,6 +81,11 @@ class _Open:
     known: Known
     order: Order | None = None
     version: int = -1
+    later: list[Seen] = field(default_factory=list)
+
+
+def _read_t(seen: Seen) -> float:
+    return seen.read.t
 
 
 class Door:
@@ -78,14 +100,22 @@ class Door:
         self._pairs: dict[str, _Open] = {}  # those that both sides saw
         self._lineup: Lineup | None = None  # of these, until something changes
         self._due: list[tuple[float, str]] = []
-        self._memory = Memory(settings.memory_s)
+        self._ended: deque[_Open] = deque()  # of which reads were put off
+        self._changed: set[str] = set()
+        self._memory = Memory(settings.memory_s, self._changed.add)
         self._threshold = Threshold()
         self._level = Level()
         self._loads: list[Load] = []
-        self._changed: set[str] = set()
 
     def see(self, unit: str, identity: Identity, read: TagRead, side: Side, now: float) -> Decided:
         """Weigh one read. Returns what it decided: an episode that this read shows to be over."""
+        one = self._open.get(unit)
+        if one is None or not 0.0 <= read.t - one.episode.last_t <= self.settings.quiet_s:
+            return self._see_anew(unit, identity, read, side, now)
+        return self._add(one, read, side, now)
+
+    def _see_anew(self, unit: str, identity: Identity, read: TagRead, side: Side, now: float) -> Decided:
+        """A read that does not follow the last one of its unit: the first one, one after silence, or a late one."""
         known = self._memory.of(unit, read.t)
         if read.t <= known.decided_t:
             self._counters.add(self.settings.name, "late")
@@ -93,24 +123,56 @@ class Door:
         decided: Decided = []
         one = self._open.get(unit)
         if one and read.t > one.episode.last_t + self.settings.quiet_s:
-            decided += self._finish(one, read.t, now)
-            one = None
+            if not self._is_told(one, now) and len(one.later) < MAX_LATER:
+                self._put_off(one, Seen(read, side))
+                return []
+            decided += [*self._finish(one, read.t, now), *self._resume(now)]
+            return [*decided, *self.see(unit, identity, read, side, now)]
         if one is None:
             self._recall(unit, known)
             follows = read.t <= known.decided_t + self.settings.quiet_s
             one = _Open(unit, identity, Episode(read, follows), known)
             decided += self._make_room(now)
             self._open[unit] = one
-        one.episode.add(read, side)
-        known.see(read)
-        if read.t >= one.episode.last_t:
-            self._open.move_to_end(unit)
-        if one.episode.worth_saving:
-            self._changed.add(unit)
-        if one.episode.last_t - one.episode.first_t > self.settings.max_open_s:
-            decided += self._shorten(one, now)
+        return [*decided, *self._add(one, read, side, now), *self._resume(now)]
+
+    def _put_off(self, one: _Open, seen: Seen) -> None:
+        """It came after a silence of which another reader may have more to tell."""
+        insort(one.later, seen, key=_read_t)
+        one.episode.note(*seen)
+        self._changed.add(one.unit)
+
+    def _resume(self, now: float) -> Decided:
+        """See what was put off until its unit was decided."""
+        decided: Decided = []
+        while self._ended:
+            one = self._ended.popleft()
+            for read, side in one.later:
+                decided += self.see(one.unit, one.identity, read, side, now)
+        return decided
+
+    def _catch_up(self, one: _Open) -> None:
+        """There was no silence, as another reader has told."""
+        while one.later and one.later[0].read.t <= one.episode.last_t + self.settings.quiet_s:
+            seen = one.later.pop(0)
+            one.episode.unsaved = None
+            one.episode.add(*seen)
+            one.known.see(seen.read)
+
+    def _add(self, one: _Open, read: TagRead, side: Side, now: float) -> Decided:
+        """One more read of what is being weighed."""
+        episode = one.episode
+        episode.add(read, side)
+        one.known.see(read)
+        if one.later:
+            self._catch_up(one)
+        if read.t >= episode.last_t:
+            self._open.move_to_end(one.unit)
+        self._changed.add(one.unit)
+        decided = self._shorten(one, now) if episode.last_t - episode.first_t > self.settings.max_open_s else []
         self._pair(one)
-        self._schedule(one)
+        if len(episode.sides) == 2 or episode.due_t == math.inf:
+            self._schedule(one)
         return decided
 
     def advance(self, through_t: float, now: float) -> Decided:
@@ -128,7 +190,7 @@ class Door:
                 one.episode.not_before_t = max(one.episode.not_before_t, through_t + LATER_S)
             if self._open.get(unit) is one:
                 self._schedule(one)
-        return decided
+        return [*decided, *self._resume(now)]
 
     @property
     def due_t(self) -> float | None:
@@ -146,12 +208,21 @@ class Door:
         known = self._memory.get(unit)
         return known is not None and abs(known.moved_t - t) <= SAME_PASS_S
 
-    def heard_around(self, unit: str, t: float) -> dict[str, float]:
-        """Power of this unit's reads around `t`, and of those of the units read last. Empty: it is not weighed here."""
-        if unit not in self._open:
-            return {}
-        latest = {unit, *islice(reversed(self._open), COMPANY)}
-        return {name: self._open[name].episode.power_around(t, SAME_PASS_S) for name in latest}
+    def power_around(self, unit: str, t: float) -> float:
+        """Summed power of its reads around `t`, also of those that have been weighed already."""
+        one, known = self._open.get(unit), self._memory.get(unit)
+        power = one.episode.power_around(t, SAME_PASS_S) if one else 0.0
+        if known is not None and abs(known.power_t - t) <= SAME_PASS_S:
+            power += known.power
+        return power
+
+    def crossing_around(self, t: float) -> list[str]:
+        """Units that both sides saw, and that were in the middle of the door then."""
+        return self._line_up().company(t)
+
+    def is_open(self, unit: str) -> bool:
+        """Whether it is being weighed here."""
+        return unit in self._open
 
     def disclaim(self, unit: str) -> None:
         """The movement that was just decided took place at another door."""
@@ -171,19 +242,42 @@ class Door:
     def units_in_view(self) -> int:
         return len(self._open)
 
-    def take_changed(self) -> dict[str, str | None]:
-        """Unit -> its undecided state as JSON, None = decided, since the last call: for the journal."""
-        changed = {unit: self._saved(unit) for unit in self._changed}
+    def take_changed(self) -> Changed:
+        """What is weighed and known since the last call, for the journal."""
+        changed = Changed({}, {})
+        for unit in self._changed:
+            one = self._open.get(unit)
+            known = one.known if one else self._memory.get(unit)
+            unsaved = one.episode.take_unsaved() if one else None
+            if unsaved:
+                changed.grown[unit] = episodes.growth(unsaved)
+            elif unsaved is None:
+                whole = episodes.to_json(one.episode if one else None, known.saved()) if known else None
+                changed.whole[unit] = whole + episodes.growth(one.later) if whole and one else whole
         self._changed.clear()
         return changed
 
-    def restore(self, unit: str, state: str, identify: Callable[[TagRead], Identity], now: float) -> None:
-        """Take back an undecided episode as `take_changed` gave it. Raises ValueError for anything else."""
-        episode = episodes.from_json(state)
-        if episode.last_t > now:
-            raise ValueError("the episode lies in the future: the clock has been set back since")
-        one = _Open(unit, identify(episode.read), episode, self._memory.of(unit, episode.last_t))
-        self._open[unit] = one
+    def restore(self, unit: str, state: str, identify: Callable[[TagRead], Identity], now: float) -> bool:
+        """Take back what `take_changed` gave. False: it is too long ago to be of use. Raises ValueError for anything
+        else, and for what lies in the future."""
+        episode, saved, unseen = episodes.parse(state)
+        known = Known(now)
+        known.restore(saved)
+        latest_t = max([known.seen_t, *(read.t for read, _ in unseen)])
+        if latest_t > now:
+            raise ValueError("it lies in the future: the clock has been set back since")
+        if episode is None and now - latest_t > self.settings.memory_s:
+            return False
+        self._memory.put(unit, known)
+        if episode is not None:
+            self._reopen(_Open(unit, identify(episode.read), episode, known), unseen)
+        return True
+
+    def _reopen(self, one: _Open, unseen: Sequence[Seen]) -> None:
+        for seen in unseen:
+            insort(one.later, seen, key=_read_t)
+            self._catch_up(one)
+        self._open[one.unit] = one
         self._pair(one)
         self._schedule(one)
 
@@ -224,7 +318,8 @@ class Door:
         if order.origin is None:
             return order
         gain = likeness(one.episode.glimpses, order.t, order.origin, one.known.sides)
-        if self._is_steady(one) and gain < math.log(MOVED_ODDS):
+        still = one.known.signal.is_below(BEYOND_DOUBT * self._steady_db)
+        if self._is_steady(one) and gain < math.log(TAKEN_ODDS if still else MOVED_ODDS):
             return order._replace(reason="steady", origin=None)
         if self._is_return(one.known, order):
             return order._replace(reason="turned-back", origin=None)
@@ -248,6 +343,10 @@ class Door:
             return False
         return order.t - known.zone_t < self.settings.max_open_s
 
+    def _is_told(self, one: _Open, now: float) -> bool:
+        """Whether no reader has more to tell of the silence after its last read."""
+        return self._dock.told_until(now) >= one.episode.last_t + self.settings.quiet_s
+
     def _wait(self, one: _Open, until_t: float) -> Decided:
         one.episode.not_before_t = until_t
         return []
@@ -258,12 +357,17 @@ class Door:
         episode, quiet_s = one.episode, self.settings.quiet_s
         order = self._order(one)
         is_silent = episode.last_t + quiet_s <= through_t
-        if through_t < order.t + YIELDS * quiet_s and self._dock.hears_it_better(one.unit, order.t):
-            return self._wait(one, through_t + RETRY_S)  # its decision comes first, and ours may be about the same pass
         if order.origin:
             t, units = self._load_around(order)
             if len(units) >= self._min_tags:
                 return self._weigh_load(t, order.origin, units, through_t, now)
+        may_move = order.origin is not None or self._from_memory(one)
+        rival = self._dock.rival(self._came_with(one, order.t), order.t) if may_move else None
+        if through_t < order.t + YIELDS * quiet_s and rival == "weighing":
+            return self._wait(one, through_t + RETRY_S)  # its decision comes first, and ours may be about the same pass
+        if order.origin and rival:
+            return [self._pass(one, order, "other-door", now)] if is_silent else self._wait(one, through_t + RETRY_S)
+        if order.origin:
             return self._weigh_single(one, order, through_t, now)
         if not is_silent and not self._from_memory(one):
             return self._wait(one, through_t + RETRY_S)
@@ -297,7 +401,26 @@ class Door:
             return [self._pass(other, self._order(other), "vetoed-by-load", now, vote) for other in company]
         if self._level.is_faint(one.episode):
             return [self._pass(one, order, "weak", now)]
+        if episode.follows and self._is_deserter(one, order):
+            if episode.last_t + quiet_s > through_t:
+                return self._wait(one, through_t + RETRY_S)
+            return [self._pass(one, order, "no-order", now)]
         return self._move(one, order, now)
+
+    def _is_deserter(self, one: _Open, order: Order) -> bool:
+        """Others came with it and stay, and its reads are not so clear that it must have left them."""
+        assert order.origin
+        since_t = one.known.since_t
+        mates = sum(abs(other.known.since_t - since_t) <= SAME_PASS_S for other in self._open.values()) - 1
+        if mates + 1 < self._min_tags or len(self._load_around(order)[1]) - 1 >= DESERTERS * mates:
+            return False
+        return likeness(one.episode.glimpses, order.t, order.origin, one.known.sides) < math.log(DESERTER_ODDS)
+
+    def _came_with(self, one: _Open, t: float) -> set[str]:
+        """It, and of the units heard last those that came into view around then."""
+        latest = (self._open[unit] for unit in islice(reversed(self._open), COMPANY))
+        fresh = (other for other in latest if not other.episode.follows and abs(other.episode.first_t - t) <= AROUND_S)
+        return {one.unit, *(other.unit for other in fresh)}
 
     def _company(self, t: float) -> list[_Open]:
         """Units that came to the middle of the door at the same time, whatever became of them."""
@@ -326,6 +449,8 @@ class Door:
         """What seems to cross came from there; if it turns out to be on its way back, it has not moved."""
         if one.known.zone is None:
             one.known.be_on(origin, one.episode.last_t)
+            one.episode.unsaved = None
+            self._changed.add(one.unit)
 
     def _finish(self, one: _Open, t: float, now: float) -> Decided:
         """Decide an episode that is over, alone."""
@@ -470,6 +595,13 @@ class Door:
             return []
         if not crossed:
             return [self._pass(one, self._order(one), "vetoed-by-load", now, load.vote) for one in there]
+        rival = self._dock.rival(units, t)
+        if rival == "weighing" and through_t < t + YIELDS * self.settings.quiet_s:
+            for one in seeds:
+                self._wait(one, through_t + RETRY_S)
+            return []
+        if rival:
+            return [self._pass(one, self._order(one), "other-door", now, load.vote) for one in seeds]
         episodes_of_load = [one.episode for one in seeds]
         if self._level.is_far(episodes_of_load):
             return [self._pass(one, self._order(one), "weak", now, load.vote) for one in seeds]
@@ -500,7 +632,9 @@ class Door:
             return False
         if known.signal.spread_db() is None and load.is_faint(episode.glimpses):
             return False
-        return known.zone != OTHER[load.origin] or load.origin in episode.sides
+        if known.zone == OTHER[load.origin] and load.origin not in episode.sides:
+            return False
+        return self._dock.rival([one.unit], load.t) is None
 
     # ------------------------------------------------------------ verdicts
 
@@ -655,11 +789,5 @@ class Door:
             self._lineup.remove(one.unit)
         self._changed.add(one.unit)
         one.known.done_with(one.episode)
-
-    def _saved(self, unit: str) -> str | None:
-        one = self._open.get(unit)
-        if one is None:
-            return None
-        one.episode.saved_reads = one.episode.reads
-        one.episode.new_side = False
-        return episodes.to_json(one.episode)
+        if one.later:
+            self._ended.append(one)

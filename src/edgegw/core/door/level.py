@@ -15,19 +15,26 @@ MIN_KNOWN = 20
 MAX_KNOWN = 256
 FAINT = 0.05
 """A unit fainter than this share of what crossed is not taken at its own word."""
-FAR_DB = 7.0
-"""A load whose middle is so much below the middle of what crossed passed elsewhere: the loss of 2.1 times the distance
-(21.7 dB a decade), and more than goods of another kind usually cost."""
+MIN_LOADS, MAX_LOADS = 4, 32
+USUAL = 0.6
+"""Of the loads that crossed, from the faintest to the loudest: those of the next door are not the louder ones."""
+FAR_DB = 5.5
+"""A load whose middle is so much below that of a usual load passed elsewhere: the loss of 1.8 times the distance
+(21.7 dB a decade). Goods that swallow so much more than others are taken for distant as well."""
 
 
 class Level:
     def __init__(self) -> None:
         self._peaks_dbm: deque[float] = deque(maxlen=MAX_KNOWN)
+        self._loads_dbm: deque[float] = deque(maxlen=MAX_LOADS)
         self.faint_dbm: float | None = None
 
     def learn(self, load: Sequence[Episode]) -> None:
         """These crossed together."""
-        self._peaks_dbm.extend(_peaks(load))
+        peaks = _peaks(load)
+        self._peaks_dbm.extend(peaks)
+        if peaks:
+            self._loads_dbm.append(median(peaks))
         if len(self._peaks_dbm) >= MIN_KNOWN:
             self.faint_dbm = sorted(self._peaks_dbm)[int(len(self._peaks_dbm) * FAINT)]
 
@@ -41,7 +48,8 @@ class Level:
         peaks = _peaks(load)
         if not peaks or self.faint_dbm is None:
             return False
-        return median(peaks) < median(self._peaks_dbm) - FAR_DB
+        loads_dbm = sorted(self._loads_dbm)
+        return len(loads_dbm) >= MIN_LOADS and median(peaks) < loads_dbm[int(len(loads_dbm) * USUAL)] - FAR_DB
 
 
 def _peaks(load: Sequence[Episode]) -> list[float]:

@@ -16,7 +16,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from statistics import median
 from typing import NamedTuple
 
 from edgegw.core.door.episode import Glimpse, Sum, add_up
@@ -33,6 +34,9 @@ END_S = 1.5
 FADED = 4.0
 FADE_S = 1.0
 """What the far side hears FADED times weaker (6 dB: twice the distance) within FADE_S has gone away."""
+GAPS = 1.3
+"""FADE_S is at least so many times the usual gap between two glimpses: what is read every two seconds has not gone
+away after one."""
 ARRIVED = 3
 OTHER: dict[Side, Side] = {"inside": "outside", "outside": "inside"}
 
@@ -71,21 +75,24 @@ def weigh(glimpses: Sequence[Glimpse], min_order_s: float) -> Order:
 
 def _purity(glimpses: Sequence[Glimpse], origin: Side, t: float) -> float:
     """The smaller of two shares of power: of the near side's before `t`, and of the far side's after it."""
-    before = [one for one in glimpses if one.t < t]
-    after = [one for one in glimpses if one.t >= t]
-    return min(_share(before, origin), _share(after, OTHER[origin]))
-
-
-def _share(glimpses: Sequence[Glimpse], side: Side) -> float:
-    return sum(one.weight for one in glimpses if one.side == side) / (sum(one.weight for one in glimpses) or 1.0)
+    right, wrong = [0.0, 0.0], [0.0, 0.0]
+    for one in glimpses:
+        is_after = one.t >= t
+        (wrong if (one.side == origin) == is_after else right)[is_after] += one.weight
+    return min(fits / (fits + differs or 1.0) for fits, differs in zip(right, wrong, strict=True))
 
 
 def has_left(glimpses: Sequence[Glimpse], origin: Side, now: float) -> bool:
     """Whether the far side hears it much weaker than at its best, or no more."""
     far = [one for one in glimpses if one.side != origin]
     heard = _Heard(far)
-    best = max(heard.until(one.t, FADE_S) for one in far)
-    return heard.until(now, FADE_S) * FADED <= best
+    span_s = max(FADE_S, GAPS * _usual_gap_s(glimpses))
+    best = max(heard.until(one.t, span_s) for one in far)
+    return heard.until(now, span_s) * FADED <= best
+
+
+def _usual_gap_s(glimpses: Sequence[Glimpse]) -> float:
+    return median(later.t - one.t for one, later in pairwise(glimpses)) if len(glimpses) > 1 else 0.0
 
 
 def has_arrived(glimpses: Sequence[Glimpse], origin: Side, silent_t: float) -> bool:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Iterable
 from statistics import median
+from typing import Any
 
+from edgegw.core.door.episode import number
 from edgegw.core.model import TagRead
 
 RESIDENT_S = 30.0
@@ -20,9 +23,11 @@ MIN_STEPS = 5
 MAX_STEPS = 48
 """Older steps fade: a tag that lay still and is taken away soon looks like one that moves."""
 FACTOR = 1.3
-UNLEARNED_DB = 0.5
+UNLEARNED_DB = 0.8
 """Until enough tags have been lying there to learn from: low, so that nothing that moves is taken for one that
 lies."""
+STILLER = 0.4
+"""Until then also what wanders so much less than what has crossed with a load."""
 SURE = 1.0
 """Standard errors."""
 MIN_TAUGHT = 5
@@ -60,6 +65,18 @@ class Signal:
         self._steps += 1
         self._squares += step_db**2
 
+    def saved(self) -> list[Any]:
+        """In terms of JSON."""
+        return [self._steps, self._squares, [[*antenna, *last] for antenna, last in self._last.items()]]
+
+    @classmethod
+    def restored(cls, steps: float, squares: float, last: Iterable[tuple[str, int, float, float]]) -> Signal:
+        """Take back what `saved` gave. Raises ValueError, TypeError or OverflowError for anything else."""
+        signal = cls()
+        signal._steps, signal._squares = max(0.0, number(steps)), max(0.0, number(squares))
+        signal._last = {(str(reader), int(antenna)): (number(t), number(dbm)) for reader, antenna, t, dbm in last}
+        return signal
+
     def spread_db(self) -> float | None:
         """None = too few steps, or a reader that reports one number for everything."""
         if self._steps < MIN_STEPS or not self._squares:
@@ -89,13 +106,14 @@ class Threshold:
         self._lying.pop(unit, None)
         if spread_db is not None:
             _keep(self._moving, unit, spread_db)
+            self._learn()
 
     def _learn(self) -> None:
+        moving_db = median(self._moving.values()) if len(self._moving) >= MIN_TAUGHT else 0.0
         if len(self._lying) < MIN_TAUGHT:
-            self.db = UNLEARNED_DB
+            self.db = max(UNLEARNED_DB, STILLER * moving_db)
             return
         lying_db = median(self._lying.values())
-        moving_db = median(self._moving.values()) if len(self._moving) >= MIN_TAUGHT else 0.0
         self.db = max(FACTOR * lying_db, math.sqrt(lying_db * moving_db))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Literal, NamedTuple
 
 from edgegw.core.model import Side
@@ -15,20 +15,23 @@ class Told(NamedTuple):
     t: float
 
 
+Rival = Literal["weighing", "weighed"]
 Eyes = Literal["antennas", "photo-eye"]
 
 
 class Surroundings(NamedTuple):
     """
-    told           a unit -> where it is; None = nothing that concerns this door
-    were_blind     eyes, side, from_t, to_t -> whether that side could see nothing at some time of it
-    hears_it_better  a unit, t -> whether another door is weighing it too, and heard it better around then
+    told_until  now -> until when the door's readers have told what they saw
+    told        a unit -> where it is; None = nothing that concerns this door
+    were_blind  eyes, side, from_t, to_t -> whether that side could see nothing at some time of it
+    rival       units, t -> whether another door heard them better around then, and is still weighing one of them
     """
 
+    told_until: Callable[[float], float]
     told: Callable[[str], Told | None]
     were_blind: Callable[[Eyes, Side, float, float], bool]
-    hears_it_better: Callable[[str, float], bool]
+    rival: Callable[[Collection[str], float], Rival | None]
 
 
-ALONE = Surroundings(lambda _: None, lambda *_: False, lambda *_: False)
+ALONE = Surroundings(lambda now: now, lambda _: None, lambda *_: False, lambda *_: None)
 """Of a door that is all there is."""

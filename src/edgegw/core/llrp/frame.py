@@ -51,9 +51,12 @@ _ANSWER_OPENINGS = (287,)
 _GET_SUPPORTED_VERSION_RESPONSE = 56
 _CUSTOM_PARAMETER = 1023
 _TLVS = range(128, 1024)
+_PARTS = {kind: frozenset([*openings, _CUSTOM_PARAMETER]) for kind, openings in _OPENINGS.items()}
+"""What may stand in a message of this kind; in an answer, any parameter may."""
 _PARAMETER = Struct(">HH")
 _OPENING_BYTES = HEADER_BYTES + _PARAMETER.size
 _LOOK_BACK_BYTES = 64
+_WORTH_A_LOOK = 8
 
 
 class Frame(NamedTuple):
@@ -72,7 +75,7 @@ class Framer:
 
     def __init__(self, scope: str, counters: Counters) -> None:
         self._buffer = bytearray()
-        self._before = b""
+        self._before: Frame | None = None  # given out last
         self._scope = scope
         self._counters = counters
         self._seeking = False
@@ -91,27 +94,27 @@ class Framer:
 
     def next_frame(self) -> Frame | None:
         """The next whole message, or None when more bytes are needed."""
-        while len(self._buffer) >= HEADER_BYTES:
-            length = _plausible_length(self._buffer, 0)
-            if length == 0:
+        buffer = self._buffer
+        while len(buffer) >= HEADER_BYTES:
+            word, length, message_id = HEADER.unpack_from(buffer)
+            kind = word & 0x3FF
+            if not _is_plausible(word, length):
                 if not self._seek():
                     return None
                 continue
-            if not self._fits(length):
+            if not self._fits(kind, length):
                 self._skip(self._suspect(self._last_part))
                 continue
             self._seeking = False
-            if len(self._buffer) < length:
+            if len(buffer) < length:
                 return None
-            word, _, message_id = HEADER.unpack_from(self._buffer)
-            if word & 0x3FF == CUSTOM_MESSAGE and (inner := _find_message(self._buffer, 1, length)) >= 0:
+            if kind == CUSTOM_MESSAGE and (inner := _find_message(buffer, 1, length)) >= 0:
                 self._skip(inner)
                 continue
-            body = bytes(self._buffer[HEADER_BYTES:length])
-            self._before = bytes(self._buffer[max(1, length - _LOOK_BACK_BYTES) : length])
+            frame = self._before = Frame(kind, word >> 10, message_id, bytes(buffer[HEADER_BYTES:length]))
             self._checked_to = 0
-            del self._buffer[:length]
-            return Frame(word & 0x3FF, word >> 10 & 0x7, message_id, body)
+            del buffer[:length]
+            return frame
         return None
 
     def reject(self, frame: Frame, at: int | None = None) -> None:
@@ -129,7 +132,7 @@ class Framer:
         data += self._buffer[:_OPENING_BYTES]
         inner = _find_message(data, suspect, end)
         if inner >= 0:
-            self._before = b""
+            self._before = None
             self._buffer[:0] = data[inner:end]
 
     def stalled(self) -> bool:
@@ -140,22 +143,29 @@ class Framer:
         self._skip(inner)
         return True
 
-    def _fits(self, length: int) -> bool:
+    def _fits(self, kind: int, length: int) -> bool:
         """Whether the parameters of the message that is arriving, as far as they have, fill it one by one."""
-        kind = HEADER.unpack_from(self._buffer)[0] & 0x3FF
         if not self._checked_to:
             self._last_part = 0
             self._checked_to = _contents_at(kind)
         if kind == CUSTOM_MESSAGE:
             return True
-        at, arrived = self._checked_to, min(length, len(self._buffer)) - _PARAMETER.size
+        buffer, parts, last = self._buffer, _PARTS.get(kind, _TLVS), self._last_part
+        at, arrived = self._checked_to, min(length, len(buffer)) - _PARAMETER.size
+        fits, alike = True, 0
         while at <= arrived:
-            part, size = _PARAMETER.unpack_from(self._buffer, at)
-            if not _belongs(part, kind) or not _PARAMETER.size <= size <= length - at:
-                return False
-            self._last_part = at
-            at = self._checked_to = at + size
-        return at == length or at + _PARAMETER.size <= length
+            part, size = _PARAMETER.unpack_from(buffer, at)
+            if part not in parts or not _PARAMETER.size <= size <= length - at:
+                fits = False
+                break
+            last = at
+            at += size
+            if not alike and at <= arrived:
+                alike = _count_alike(buffer, last, size, (arrived - last) // size)
+                at = last + alike * size
+                last = at - size
+        self._checked_to, self._last_part = at, last
+        return fits and (at == length or at + _PARAMETER.size <= length)
 
     def _suspect(self, fault: int) -> int:
         """Where to begin to look for a message inside the bytes that were checked: at `fault` when patience ends."""
@@ -167,7 +177,7 @@ class Framer:
     def _skip(self, to: int) -> None:
         """The message that is arriving is none: go on looking at byte `to`."""
         self._miss()
-        self._before = b""
+        self._before = None
         self._checked_to = 0
         del self._buffer[:to]
 
@@ -180,7 +190,7 @@ class Framer:
     def _seek(self) -> bool:
         """Go to the next plausible header. False when more bytes are needed."""
         self._miss()
-        if self._before and len(self._buffer) < _OPENING_BYTES:
+        if self._before is not None and len(self._buffer) < _OPENING_BYTES:
             return False
         if self._look_back():
             return True
@@ -193,9 +203,11 @@ class Framer:
 
     def _look_back(self) -> bool:
         """Whether the frame before had swallowed the header that is missing here; then it is put back."""
-        data = bytearray(self._before)
+        if self._before is None:
+            return False
+        data = _end_of(self._before)
         end = len(data)
-        self._before = b""
+        self._before = None
         data += self._buffer[:_OPENING_BYTES]
         at = _find_message(data, 0, end)
         if at < 0 or at + _plausible_length(data, at) <= end:
@@ -207,21 +219,35 @@ class Framer:
 def _plausible_length(data: bytearray, at: int) -> int:
     """Length of the message whose header stands at `at`; 0 = no header that a reader would send."""
     word, length, _ = HEADER.unpack_from(data, at)
+    return length if _is_plausible(word, length) else 0
+
+
+def _end_of(frame: Frame) -> bytearray:
+    """The last bytes of a frame as it came, without its very first."""
+    header = HEADER.pack(frame.version << 10 | frame.type, HEADER_BYTES + len(frame.body), frame.id)
+    return bytearray((header + frame.body)[1:][-_LOOK_BACK_BYTES:])
+
+
+def _is_plausible(word: int, length: int) -> bool:
+    """Whether a reader would send a header with this first word and this length."""
     if not 1 <= word >> 10 <= 2:
-        return 0
+        return False
     kind = word & 0x3FF
-    if kind == KEEPALIVE:
-        return length if length == HEADER_BYTES else 0
     if kind == RO_ACCESS_REPORT:
-        return length if HEADER_BYTES <= length <= MAX_REPORT_BYTES else 0
-    return length if _OPENING_BYTES <= length <= MAX_MESSAGE_BYTES else 0
+        return HEADER_BYTES <= length <= MAX_REPORT_BYTES
+    if kind == KEEPALIVE:
+        return length == HEADER_BYTES
+    return _OPENING_BYTES <= length <= MAX_MESSAGE_BYTES
 
 
-def _belongs(part: int, kind: int) -> bool:
-    """Whether this parameter may stand in a message of this kind; in an answer, any may."""
-    if kind in _OPENINGS:
-        return part in _OPENINGS[kind] or part == _CUSTOM_PARAMETER
-    return part in _TLVS
+def _count_alike(data: bytearray, at: int, size: int, most: int) -> int:
+    """How many parameters with the same type and size stand here in a row: `most` of them, which is looked up at once,
+    or one."""
+    if most < _WORTH_A_LOOK:
+        return 1
+    end = at + most * size
+    alike = all(data[one:end:size] == data[one : one + 1] * most for one in range(at, at + _PARAMETER.size))
+    return most if alike else 1
 
 
 def _contents_at(kind: int) -> int:

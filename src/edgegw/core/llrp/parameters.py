@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from struct import Struct
 
 CUSTOM = 1023
+FIRST_TLV = 128
 
 # Body sizes of TV parameters in bytes (LLRP 1.1, 17.2.7.3 and 17.3.1.5).
 TV_BYTES = {
@@ -53,6 +54,8 @@ def walk(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, int
                 raise Malformed(f"parameter header at byte {at} is cut off", at)
             word, length = _U16X2.unpack_from(data, at)
             kind, following = word & 0x3FF, at + length
+            if kind < FIRST_TLV:
+                raise Malformed(f"parameter {kind} at byte {at} is none that has a length", at)
             if length < 4 or following > end:
                 raise Malformed(f"parameter {kind} at byte {at} has length {length}, {end - at} bytes are left", at)
             if kind != CUSTOM:

@@ -43,9 +43,10 @@ from typing import NamedTuple
 
 from edgegw.core.counters import Counters
 from edgegw.core.llrp import messages as llrp
+from edgegw.core.llrp.decoder import BATCH_TAGS, ReportDecoder
 from edgegw.core.llrp.frame import RO_ACCESS_REPORT, Frame, Framer
+from edgegw.core.llrp.layout import TagBatch
 from edgegw.core.llrp.parameters import Malformed
-from edgegw.core.llrp.report import TagEntry, decode_report
 from edgegw.core.llrp.rospec import ROSPEC_ID, ReaderSettings, Refusal, plan_rospec, reductions, speaks_impinj
 from edgegw.errors import LinkDown, LinkRefused
 
@@ -57,8 +58,6 @@ STRAY_S = 1.0
 CLOSE_S = 1.5
 STALL_S = 1.0
 STALL_LIMIT_S = 10.0
-MAX_TAGS = 128
-"""In one `Tags`: who takes them can let others have a turn in between."""
 
 
 class Phase(Enum):
@@ -83,10 +82,24 @@ class Phase(Enum):
     CLOSED = auto()
 
 
-class Tags(NamedTuple):
-    """Tag entries of one report, in the reader's order; of a long report, a part of them."""
+class Tags:
+    """Tags in the reader's order, from one report or from several that came at once; of a long report, a part: who
+    takes them can let others have a turn in between.
+    """
 
-    entries: list[TagEntry]
+    __slots__ = ("batches", "tags")
+    __match_args__ = ("batches",)
+
+    def __init__(self) -> None:
+        self.batches: list[TagBatch] = []
+        self.tags = 0
+
+    def add(self, batch: TagBatch) -> None:
+        self.tags += batch.tags
+        if self.batches and self.batches[-1].layout is batch.layout:
+            self.batches[-1].extend(batch)
+        else:
+            self.batches.append(batch)
 
 
 class Stamp(NamedTuple):
@@ -128,6 +141,7 @@ class Session:
         self._codec = codec
         self._counters = counters
         self._framer = Framer(settings.name, counters)
+        self._reports = ReportDecoder()
         self._outgoing = bytearray()
         self._version = 1
         self._message_id = 0
@@ -204,17 +218,28 @@ class Session:
         decoded = False
         while (frame := self._framer.next_frame()) is not None:
             try:
-                message = decode_report(frame.body) if frame.type == RO_ACCESS_REPORT else self._codec.decode(frame)
+                if frame.type == RO_ACCESS_REPORT:
+                    self._reported(self._reports.decode(frame.body))
+                    message = None
+                else:
+                    message = self._codec.decode(frame)
             except Malformed as malformed:
                 self._framer.reject(frame, malformed.at)
                 continue
             decoded = True
             self._live(now)
-            if isinstance(message, list):
-                self._outputs += [Tags(message[at : at + MAX_TAGS]) for at in range(0, len(message) or 1, MAX_TAGS)]
-            else:
+            if message is not None:
                 self._take(message, frame, now)
         return decoded
+
+    def _reported(self, batches: list[TagBatch]) -> None:
+        last = self._outputs[-1] if self._outputs else None
+        if not isinstance(last, Tags):
+            self._outputs.append(last := Tags())
+        for batch in batches:
+            if last.tags + batch.tags > BATCH_TAGS:
+                self._outputs.append(last := Tags())
+            last.add(batch)
 
     def _live(self, now: float) -> None:
         self._heard = now

@@ -1,0 +1,1 @@
+"""Break the gateway on purpose and count what became of every movement: `make torture`."""
