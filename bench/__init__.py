@@ -24,5 +24,6 @@ doors       how well doors decide: a bench of its own
 fuzz        hostile bytes: a campaign of its own
 
 gateway, dock    what is measured: `edgegw run` in a process, a pipeline in this one
+broker           a Mosquitto that logs nothing
 slow_disk        a disk that needs longer for each fsync
 """

@@ -21,6 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from bench import publish
+from bench.broker import mosquitto
 from bench.dock import BEGIN_T, INSIDE, OUTSIDE, new_pipeline, reads, settle
 from bench.rounds import in_turn, median, times
 from bench.table import Row, lines
@@ -34,7 +35,6 @@ from edgegw.publish.forms import Forms
 from edgegw.publish.link import MqttLink
 from edgegw.store.group import UnitState
 from edgegw.store.journal import Journal
-from tests.mosquitto import Mosquitto
 
 EVENTS = 10_000
 WINDOW = 100
@@ -48,7 +48,7 @@ def rows() -> list[Row]:
     movements = a_load_moves()
     with tempfile.TemporaryDirectory(prefix="edgegw-bench-") as folder:
         # Mosquitto's own limit must not be what is measured: it announces Receive Maximum 20 by default.
-        with Mosquitto(Path(folder), f"max_inflight_messages {WINDOW}\nlog_type error") as broker:
+        with mosquitto(Path(folder), f"max_inflight_messages {WINDOW}") as broker:
             leave_subscription(broker.port)
             contenders: dict[str, Callable[[], float]] = {
                 "single": partial(_ours, Path(folder), broker.port, movements, 1),

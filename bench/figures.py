@@ -17,8 +17,10 @@ PAGE = """\
     python -m bench --only path,start   some of them
     python -m bench --publish           and this page
 
-Figures of {machine}. Ours and theirs were measured in turn in the same run, five rounds or more; a ratio is the median
-of the ratios of the rounds. On a shared machine the ratios hold better than the absolute figures.
+Figures of {machine}.
+
+Ours and theirs were measured in turn in the same run, five rounds or more; a ratio is the median of the ratios of the
+rounds. On a shared machine the ratios hold better than the absolute figures.
 [bench/README.md](../bench/README.md) says what each measure is, how to run it on a Raspberry Pi, and how to compare
 two revisions.
 

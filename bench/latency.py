@@ -26,11 +26,11 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from bench import slow_disk
+from bench.broker import mosquitto
 from bench.gateway import running, write_config
 from bench.rounds import ROUNDS, median
 from bench.table import Row, lines
 from simulators.llrp_reader import SimReader
-from tests.mosquitto import Mosquitto
 
 READERS = 5
 OFFERED_HZ, CALM_HZ = 1000.0, 200.0
@@ -114,7 +114,7 @@ async def offer(
         slow = slow_disk.environment(folder, fsync_ms) if fsync_ms else {}
         if slow is None:
             return []
-        broker = await stack.enter_async_context(Mosquitto(folder, "max_queued_messages 0\nlog_type error"))
+        broker = stack.enter_context(mosquitto(folder, "max_queued_messages 0"))
         listener = Listener(broker.port)
         stack.callback(listener.close)
         sims = [SimReader(f"reader-{n}", 1, rate_hz=rate_hz / READERS, tags=ENDLESS) for n in range(READERS)]

@@ -15,7 +15,7 @@ from edgegw.config.model import JournalSettings
 from edgegw.core.counters import Counters
 from edgegw.core.dock import Dock, ScannerSettings, StationSettings
 from edgegw.core.door import DoorSettings
-from edgegw.core.door.episode import from_json
+from edgegw.core.door.saved import from_json
 from edgegw.core.event import Origin
 from edgegw.core.model import Decision, DoorSide, Movement, Observation, Scan, TagRead
 from edgegw.core.pipeline import Pipeline
@@ -215,3 +215,29 @@ async def test_a_scan_that_names_no_unit_is_published_as_it_is(tmp_path: Path) -
 
 def test_stamps_are_rfc_3339_in_utc() -> None:
     assert rfc3339(1_800_000_000.1234) == "2027-01-15T08:00:00.123Z"
+
+
+@pytest.mark.parametrize("said", ["abc", "nan", "-1e300", ""])
+async def test_a_sign_of_life_that_cannot_be_read_is_forgotten_and_counted(tmp_path: Path, said: str) -> None:
+    clock, counters = Clock(), Counters()
+    async with Journal.opened(settings(tmp_path), "dock-edge-1", counters, clock.now) as journal:
+        journal.put_state("gateway", "alive", said)
+        await journal.flush()
+        taker = ingest(journal, clock, [])
+        await taker.restore(["door-1"])
+        await journal.flush()
+        assert "alive" not in dict(await journal.states("gateway"))
+        assert all(one["since"] is None for one in taker.outages())
+    assert counters.get("journal", "foreign_rows") == 1
+
+
+async def test_an_outage_that_cannot_be_read_is_counted_once(tmp_path: Path) -> None:
+    clock = Clock()
+    async with Journal.opened(settings(tmp_path), "dock-edge-1", Counters(), clock.now) as journal:
+        journal.put_state("outage", '["dock-1",0,0]', '["link","no answer",-1e300,null,1,false]')
+        await journal.flush()
+        taker = ingest(journal, clock, [])
+        await taker.restore(["door-1"])
+        await journal.flush()
+        assert await journal.states("outage") == []
+        assert all(one["since"] is None for one in taker.outages())

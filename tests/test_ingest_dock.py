@@ -75,7 +75,7 @@ class Life:
 def _short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """An outage is over after half a second, and a beam is looked at for as long before and after."""
     monkeypatch.setattr("edgegw.core.outage.STABLE_S", 0.5)
-    monkeypatch.setattr("edgegw.core.door.door.BEAM_S", 0.5)
+    monkeypatch.setattr("edgegw.core.door.beam.BEAM_S", 0.5)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ import pytest
 from edgegw import tap
 from edgegw.core.llrp.messages import ReaderEvent
 from edgegw.core.model import TagRead
-from edgegw.tap import MAX_LISTENERS, ROOM_BYTES, Tap, socket_path
+from edgegw.tap import HEARD, MAX_LISTENERS, ROOM_BYTES, Tap, socket_path
 
 READ = TagRead("dock-1", 3, bytes.fromhex("3066C4409047E140075BCD15"), 96, 1_800_000_000.25, -61.5)
 LINE = b'{"t":1800000000.25,"reader":"dock-1","antenna":3,"epc":"3066C4409047E140075BCD15","rssi":-61.5}\n'
@@ -64,6 +64,7 @@ async def test_who_listens_gets_every_read_until_he_has_enough(journal: Path) ->
         reader, writer = await asyncio.open_unix_connection(socket_path(journal))
         await listeners(open_tap, 1)
         open_tap.tags([READ, READ._replace(late=True, rssi_dbm=None, pc=0x3000)])
+        assert await reader.readline() == HEARD
         assert await reader.readline() == LINE
         assert json.loads(await reader.readline()) == {
             "t": 1800000000.25, "reader": "dock-1", "antenna": 3, "epc": "3066C4409047E140075BCD15",
@@ -88,7 +89,7 @@ async def test_who_is_too_slow_loses_reads_and_is_told_how_many(journal: Path) -
             open_tap.tags([READ] * 100)
         assert len(sink.heard) == total // 100 * 100
         writer.write_eof()
-        lines = (await reader.read()).splitlines()
+        _, *lines = (await reader.read()).splitlines()
         writer.close()
     lost = json.loads(lines.pop())["lost"]
     assert lost > 0
@@ -111,7 +112,7 @@ async def test_the_end_of_the_gateway_ends_listening(journal: Path) -> None:
         reader, writer = await asyncio.open_unix_connection(socket_path(journal))
         await listeners(open_tap, 1)
     with suppress(ConnectionResetError):
-        assert await reader.read() == b""
+        assert await reader.read() == HEARD
     writer.close()
     assert not open_tap._listeners
 

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import psutil
 
+from bench.broker import mosquitto
 from bench.delivery import a_load_moves
 from bench.fleet import consumers, gateways
 from bench.fleet.meters import Meters, percentile_ms
 from edgegw.core.event import Origin, encode
-from tests.mosquitto import Mosquitto
 
 GATEWAYS, PROCESSES = 100, 2
 CONNECT_S, RAMP_S = 3.0, 1.0
@@ -25,11 +25,7 @@ KEEPS_UP = 0.95
 """A fleet keeps up with a pace when so much of it arrives while it is offered."""
 FULL = 0.85
 """Of a core, or of all cores: whoever takes more is at its limit."""
-BROKER = """
-max_inflight_messages 1000
-max_queued_messages 0
-log_type error
-"""
+BROKER = ("max_inflight_messages 1000", "max_queued_messages 0")
 """By default Mosquitto has 20 messages under way to a consumer, and drops what waits for it beyond 1,000."""
 
 
@@ -71,13 +67,13 @@ def steps(fleet: Fleet, paces_hz: Sequence[float], seconds: float, folder: Path)
     context = multiprocessing.get_context("spawn")
     meters = Meters(context, PROCESSES, fleet.consumers)
     with ExitStack() as stack:
-        broker = stack.enter_context(Mosquitto(folder, BROKER))
+        broker = stack.enter_context(mosquitto(folder, *BROKER))
         shared = fleet.consumers > 1
         central = [(consumers.run, (n, broker.port, shared, meters)) for n in range(fleet.consumers)]
         centrals = stack.enter_context(_running(context, central))
         load = (GATEWAYS // PROCESSES, broker.port, payload(), fleet.batch, meters)
         loads = stack.enter_context(_running(context, [(gateways.run, (n, *load)) for n in range(PROCESSES)]))
-        who = {"gateways": loads, "broker": [_mosquitto()], "consumers": centrals}
+        who = {"gateways": loads, "broker": [psutil.Process(broker.pid)], "consumers": centrals}
         time.sleep(CONNECT_S)
         for pace_hz in paces_hz:
             meters.pace_hz.value = pace_hz / GATEWAYS
@@ -112,12 +108,6 @@ def _step(
 
 def _cpu_s(who: Mapping[str, Sequence[psutil.Process]]) -> dict[str, float]:
     return {name: sum(sum(one.cpu_times()[:2]) for one in processes) for name, processes in who.items()}
-
-
-def _mosquitto() -> psutil.Process:
-    """The broker that was started here."""
-    (found,) = (child for child in psutil.Process().children() if child.name() == "mosquitto")
-    return found
 
 
 def payload() -> bytes:

@@ -190,7 +190,7 @@ class Gateway:
         if scanner.connect:
             return ConnectingScanner(split_host_port(scanner.connect), intake)
         if scanner.listen:
-            return ListeningScanner(split_host_port(scanner.listen), intake)
+            return ListeningScanner(split_host_port(scanner.listen), intake, scanner.from_)
         path = str(scanner.port) if scanner.port else None
         return SerialScanner(SerialSettings(path, scanner.usb, scanner.baud, scanner.frame), intake)
 

@@ -9,13 +9,19 @@ over the control socket from `edgegw`, and over MQTT from a central system where
 | `parked-retry` | `seqs`, or `all`: true          | `events` that are sent under new numbers, `unreadable` ones      |
 | `parked-drop`  | `seqs`, or `all`: true          | `events` that are given up                                       |
 
+A range is sent again when nothing of the one before waits any more: whoever asks and asks cannot keep fresh events
+back. A request with an `id`, a text, is done once, also when the gateway was started anew in between: the journal keeps
+the last REMEMBERED of them.
+
 Whoever asks is not trusted with more than that: anything else is an error in words. Every request is in the log once,
 with who asked and what came of it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
@@ -31,6 +37,8 @@ RESEND_STEP: Final = 5000
 PARKED_STEP: Final = 100
 EPOCH_CHARACTERS: Final = 64
 LOGGED_CHARACTERS: Final = 500
+REMEMBERED: Final = 1000
+_SCOPE: Final = "command"
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
@@ -43,11 +51,18 @@ class Refused(Exception):
 
 
 class Commands:
-    """`sent_again` hears which rows have come back into the outbox."""
+    """`sent_again` hears which rows have come back into the outbox; `wall` is the wall clock."""
 
-    def __init__(self, journal: Journal, sent_again: Callable[[int, int], None] = lambda first, last: None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        sent_again: Callable[[int, int], None] = lambda first, last: None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._journal = journal
         self._sent_again = sent_again
+        self._wall = wall
+        self._done: dict[str, str] | None = None  # when those with an id came, by the key of the id
         self._known: dict[str, Callable[[Request], Awaitable[Answer]]] = {
             "resend": self._resend,
             "parked-retry": partial(self._unpark, self._retry),
@@ -69,18 +84,39 @@ class Commands:
         name = request.get("do") if isinstance(request, dict) else None
         if not isinstance(request, dict) or not isinstance(name, str) or name not in self._known:
             raise Refused(f"a request is an object with do: {', '.join(self._known)}")
+        if isinstance(request.get("id"), str):
+            await self._remember(request["id"])
         return await self._known[name](request)
+
+    async def _remember(self, name: str) -> None:
+        """Raises Refused for an id that was here before."""
+        if self._done is None:
+            kept = dict(await self._journal.states(_SCOPE))
+            self._done = self._done or kept  # whoever asked at the same moment was first
+        key = hashlib.sha256(json.dumps(name).encode()).hexdigest()
+        if key in self._done:
+            raise Refused("a command with this id has been here before: it is done once")
+        self._done[key] = f"{self._wall():.3f}"
+        self._journal.put_state(_SCOPE, key, self._done[key])
+        if len(self._done) > REMEMBERED:
+            oldest = min(self._done, key=self._done.__getitem__)
+            del self._done[oldest]
+            self._journal.put_state(_SCOPE, oldest, None)
 
     async def _resend(self, request: Request) -> Answer:
         epoch = request.get("epoch", self._journal.epoch)
         if not isinstance(epoch, str) or len(epoch) > EPOCH_CHARACTERS:
             raise Refused("epoch must be the epoch of an event, a text")
+        if self._journal.row_of(epoch, 0) is None:
+            raise Refused(f"this journal has no epoch {epoch}: the present one is {self._journal.epoch}")
         first, last = _number(request, "from"), _number(request, "to")
         if last < first:
             raise Refused(f"from {first} to {last} is no range")
         rows = [self._journal.row_of(epoch, seq) for seq in (first, last)]
         if rows[0] is None or rows[1] is None:
             raise Refused(f"epoch {epoch} has no events {first} to {last}: its last is {self._journal.last_number}")
+        if waiting := await self._journal.coming_again():
+            raise Refused(f"the last resend is not done yet ({waiting} events to go): ask again then")
         events = 0
         for start in range(rows[0], rows[1] + 1, RESEND_STEP):
             events += await self._journal.put_back(start, min(rows[1], start + RESEND_STEP - 1))

@@ -16,9 +16,9 @@ import structlog
 from edgegw.core.counters import Counters
 from edgegw.core.reissue import skipped
 from edgegw.errors import LinkDown, LinkRefused, StoreFailed
-from edgegw.publish.answers import NOBODY
+from edgegw.publish.answers import NOBODY, Outcome
 from edgegw.publish.confirmation import Ack, Unconfirmed, parse_ack
-from edgegw.publish.flow import Ailing, Flow, as_counter
+from edgegw.publish.flow import Ailing, Flow, Stall, as_counter
 from edgegw.publish.flow import Outbox as Source
 from edgegw.publish.forms import Forms, Row
 from edgegw.publish.mqtt import Connection, Message
@@ -26,7 +26,17 @@ from edgegw.publish.stream import LINK
 
 ACK_WAIT_S: Final = 0.5
 """For the acknowledgement that the broker keeps (retained), when a connection begins."""
+SETTLE_S: Final = 0.1
+"""Of acknowledgements that follow each other faster, the last one counts: each says all that those before it said."""
+REACH: Final = 10_000_000
+"""So many events a journal may be behind what central systems know: months of a large site."""
 _LOOK_S: Final = 0.02
+_CURES: Final = {
+    "packet too large": "raise the size of packets that it takes (Mosquitto: max_packet_size)",
+    "quota exceeded": "raise its quota for this gateway, or make room on its disk",
+    "not authorised": "allow this gateway to write there in the broker's access list",
+}
+"""By the reason in the broker's answer."""
 
 log = structlog.get_logger("edgegw")
 
@@ -40,6 +50,9 @@ class Outbox(Source, Protocol):
     @property
     def epoch(self) -> str:
         """In which events are numbered."""
+
+    async def may_begin_epoch(self) -> bool:
+        """Whether the last such beginning is long enough ago."""
 
     async def begin_epoch(self) -> None:
         """The journal is an old copy: give what was accepted since the start, and not sent, other numbers."""
@@ -74,34 +87,41 @@ class Drain:
         self._ack_topic = ack_topic
         self._forms = forms or Forms()
         self._rate = rate
-        self._unconfirmed = Unconfirmed() if ack_topic else None
+        self._unconfirmed = Unconfirmed(outbox.last_seq) if ack_topic else None
         self._acked = asyncio.Event()
         self._ack = Ack("", 0)  # the last one, in row numbers
+        self._heard: Ack | None = None  # the next one
+        self._settling: asyncio.TimerHandle | None = None
+        self._settled_s = float("-inf")
         self._is_outdated = False  # a central system knows later events of this epoch than the journal
+        self._disbelieved: int | None = None  # an event that it says to know, and cannot
         self._has_sent = False
         self._ailing: dict[int, Ailing] = {}
         self._flow: Flow | None = None
+        self._last_stall: Stall | None = None  # when the link ended: that cures nothing
         self._parked_for: set[str] = set()
 
     async def serve(self, connection: Connection) -> None:
         """Publish on this connection until it is lost (raises LinkDown), denied (LinkRefused) or cancelled."""
-        await self._listen(connection)
-        self._has_sent = True
-        self._flow = Flow(
-            self,
-            self._counters,
-            connection,
-            self._forms,
-            ailing=self._ailing,
-            unconfirmed=self._unconfirmed,
-            take=self._take,
-            park=self._park,
-            rate=self._rate,
-        )
         try:
+            await self._listen(connection)
+            self._has_sent = True
+            self._flow = Flow(
+                self,
+                self._counters,
+                connection,
+                self._forms,
+                ailing=self._ailing,
+                unconfirmed=self._unconfirmed,
+                take=self._take,
+                park=self._park,
+                rate=self._rate,
+            )
             await self._flow.run()
         finally:
+            self._last_stall = self._flow.stall if self._flow else self._last_stall
             self._flow = None
+            self._settle()
 
     async def drained(self) -> None:
         """For the stop: wait until every committed row is published that the broker takes. The caller's deadline."""
@@ -133,7 +153,13 @@ class Drain:
                 f"no central system confirms on '{self._ack_topic}' what was sent again: is one running, and may"
                 " it write there?"
             )
-        stall = self._flow and self._flow.stall
+        if self._disbelieved is not None:
+            troubles["disbelieved"] = (
+                f"on '{self._ack_topic}' the broker keeps an acknowledgement of event {self._disbelieved}, which this"
+                " gateway has not sent, and which is not believed: who writes there? An empty retained message takes"
+                " it away"
+            )
+        stall = self._flow.stall if self._flow else self._last_stall
         if stall and stall.answer is NOBODY:
             troubles["unheard"] = (
                 f"nobody subscribes to '{stall.topic}': all events wait in the journal until a central system"
@@ -141,7 +167,9 @@ class Drain:
             )
         elif stall:
             reason = stall.answer.reason
-            troubles["unwanted"] = f"the broker takes no events now ({reason}): they wait in the journal"
+            cure = _CURES.get(reason, "see the broker's log")
+            what = "some events" if stall.answer.outcome is Outcome.FAILED else "events now"
+            troubles["unwanted"] = f"the broker does not take {what} ({reason}), so they wait in the journal: {cure}"
         return troubles
 
     # --- what the flow reads ---
@@ -203,10 +231,13 @@ class Drain:
         self._unconfirmed.connected(_now_s())
 
     async def _begin_epoch(self) -> None:
-        log.error("the journal is an old copy: central systems know later events of its epoch; a new epoch begins")
         self._is_outdated = False
         try:
+            if not await self._outbox.may_begin_epoch():
+                return
+            log.error("the journal is an old copy: central systems know later events of its epoch; a new epoch begins")
             await self._outbox.begin_epoch()
+            self._disbelieved = None
         except StoreFailed as failed:
             raise LinkDown(LINK, str(failed)) from failed
 
@@ -219,26 +250,45 @@ class Drain:
         elif ours is None:
             self._counters.add(LINK, "acks_of_unknown_events")
             if message.retain and ack.epoch == self._outbox.epoch and not self._has_sent:
-                self._is_outdated = True
-                self._acked.set()
+                self._doubt_journal(ack)
         else:
             self._counters.add(LINK, "acks")
-            self._settle(ours)
+            self._disbelieved = None
+            self._heard = ours
+            if self._settling is None:
+                at_s = max(_now_s(), self._settled_s + SETTLE_S)
+                self._settling = asyncio.get_running_loop().call_at(at_s, self._settle)
+
+    def _doubt_journal(self, ack: Ack) -> None:
+        """It knows later events than were here at the start: is the journal an old copy, or is that a lie?"""
+        assert self._unconfirmed is not None
+        base = self._outbox.row_of(ack.epoch, 0) or 0
+        self._is_outdated = base + ack.highest - self._unconfirmed.sent_to <= REACH
+        self._disbelieved = ack.highest  # until a new epoch has begun
+        self._acked.set()
 
     def _in_rows(self, ack: Ack) -> Ack | None:
-        """The acknowledgement in row numbers; None: it speaks of events that we do not know."""
-        rows = [self._outbox.row_of(ack.epoch, seq) for seq in (ack.seq, *(seq for one in ack.beyond for seq in one))]
-        known = [row for row in rows if row is not None]
-        if len(known) < len(rows):
-            return None
-        return Ack(ack.epoch, known[0], tuple(zip(known[1::2], known[2::2], strict=True)))
-
-    def _settle(self, ack: Ack) -> None:
+        """The acknowledgement in row numbers; None: it speaks of events that were not sent."""
         assert self._unconfirmed is not None
-        self._acked.set()
+        row, last = (self._outbox.row_of(ack.epoch, seq) for seq in (ack.seq, ack.highest))
+        if row is None or last is None or last > self._unconfirmed.sent_to:
+            return None
+        base = row - ack.seq
+        return Ack(ack.epoch, row, tuple((base + first, base + last) for first, last in ack.beyond))
+
+    def _settle(self) -> None:
+        """What the last acknowledgement says, if it has not been done yet."""
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+        ack, self._heard = self._heard, None
+        if ack is None or self._unconfirmed is None:
+            return
+        self._settled_s = _now_s()
         self._ack = ack
         self._outbox.confirm(ack.seq)
-        self._outbox.mark_published(*self._unconfirmed.confirm(ack, _now_s()))
+        self._outbox.mark_published(*self._unconfirmed.confirm(ack, self._settled_s))
+        self._acked.set()
         if self._flow is not None:
             self._flow.stir()
 

@@ -113,6 +113,7 @@ class Health:
         self._movements = 0
         self._ignored: dict[str, int] = {}
         self._backlog = Backlog(0, 0, 0.0)
+        self._first_waiting = 1
         self._started_t = clock.now()
         self._changed = asyncio.Event()
         self._logged: dict[str, dict[str, str]] = {name: {} for name in readers}
@@ -166,7 +167,7 @@ class Health:
             "ignored": self._ignored,
             "links": {name: _without_name(state) for name, state in self._links.items()},
             "readers": {name: self._reader(name) for name in self._readers},
-            "backlog": self._backlog._asdict(),
+            "backlog": {**self._backlog._asdict(), "first": self._first_waiting},
             "journal": self._journal.failing or "ok",
             "troubles": self._troubles,
             "outages": self._outages(),
@@ -283,6 +284,7 @@ class Health:
         """Ask the journal what waits, and everybody for troubles. One that cannot be read now says so elsewhere."""
         with contextlib.suppress(StoreFailed):
             self._backlog = await self._journal.backlog()
+            self._first_waiting = await self._journal.first_waiting()
         self._note(self._causes() | _parked(self._backlog.parked))
 
     def _note(self, troubles: dict[str, str]) -> None:
@@ -328,6 +330,7 @@ def notify(state: str) -> None:
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        sock.setblocking(False)  # who does not read it must not hold up the gateway
         try:
             sock.connect("\0" + address[1:] if address.startswith("@") else address)
             sock.sendall(state.encode())

@@ -83,7 +83,8 @@ class Ingest:
                 if not self._pipeline.restore_passage(door, number, saved, now):
                     self._journal.put_state(self._passages(door), number, None)
         for port, saved in await self._journal.states(_OUTAGES):
-            self._pipeline.restore_outage(port, saved, now)
+            if not self._pipeline.restore_outage(port, saved, now):
+                self._journal.put_state(_OUTAGES, port, None)
         self._pipeline.started(await self._alive_until(now))
 
     def tags(self, reads: list[TagRead]) -> None:
@@ -153,7 +154,12 @@ class Ingest:
     async def _alive_until(self, now: float) -> float | None:
         """When the gateway last ran; None = never with this journal."""
         said = dict(await self._journal.states(_ALIVE[0])).get(_ALIVE[1])
-        return None if said is None else min(float(said), now)
+        if said is None:
+            return None
+        if (t := seconds(said)) is None:
+            self._journal.drop_foreign(*_ALIVE)
+            return None
+        return min(t, now)
 
     def _say_alive(self, now: float) -> None:
         self._alive_t = now
@@ -205,6 +211,19 @@ class Ingest:
 def rfc3339(t: float) -> str:
     """Seconds since 1970 -> `2026-11-21T10:00:03.120Z`."""
     return datetime.fromtimestamp(t, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seconds(text: str) -> float | None:
+    """Seconds since 1970, as the journal keeps them; None: it says none.
+
+    >>> seconds("1763719200.5"), seconds("abc"), seconds("nan"), seconds("-1e300")
+    (1763719200.5, None, None, None)
+    """
+    try:
+        t = float(text)
+    except ValueError:
+        return None
+    return t if t >= 0.0 else None
 
 
 def _scope(door: str) -> str:

@@ -9,7 +9,7 @@ What a command must be to be done:
 |------------------------------------|------------------------------------------------------------------------------|
 | not retained                       | counted: it would be done again with every connection                        |
 | one a second, BURST at once        | counted: whoever floods is not answered                                      |
-| an object with an `id` of its own  | refused: an `id` that was here before is a replay                            |
+| an object with an `id` of its own  | refused: an `id` that was here before is a replay (`commands` remembers it)  |
 | of this minute                     | refused: `time` is more than VALID_S from now, or missing in a message that  |
 |                                    | has no Message Expiry Interval, which the broker would count down (MQTT 5)   |
 
@@ -22,7 +22,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -39,8 +38,6 @@ from edgegw.publish.stream import LINK
 PER_S: Final = 1.0
 BURST: Final = 10
 VALID_S: Final = 60.0
-REMEMBERED: Final = 1000
-"""Identifiers: many more than may come in VALID_S."""
 PAYLOAD_BYTES: Final = 4096
 ID_CHARACTERS: Final = 200
 LOGGED_BYTES: Final = 500
@@ -72,7 +69,6 @@ class Remote:
         self._wall = wall
         self._allowance = Allowance(PER_S, BURST)
         self._heard: asyncio.Queue[tuple[str, Message]]
-        self._seen: OrderedDict[str, None] = OrderedDict()
 
     async def serve(self, connection: Connection) -> None:
         """Raises LinkDown or LinkRefused; ends by itself when nothing is allowed."""
@@ -107,22 +103,19 @@ class Remote:
             self._counters.add(LINK, "commands_refused")
             log.info("command", who=who, request=repr(message.payload[:LOGGED_BYTES]), answer={"error": str(refused)})
             return {**about, "error": str(refused)}
-        return {**about, **await self._do({**request, "do": name}, who)}
+        answer = await self._do({**request, "do": name}, who)
+        if "error" in answer:
+            self._counters.add(LINK, "commands_refused")
+        return {**about, **answer}
 
     def _check(self, request: dict[str, Any], message: Message) -> None:
-        """Raises Refused. Only what is new, of this minute and has a name of its own is remembered, and done."""
+        """Raises Refused. Only what is of this minute and has a name of its own is remembered, and done."""
         if not request:
             raise Refused(f"a command is a JSON object of at most {PAYLOAD_BYTES} bytes")
-        name = request.get("id")
-        if not _is_id(name):
+        if not _is_id(request.get("id")):
             raise Refused(f"id must be a text of 1 to {ID_CHARACTERS} characters, another one for each command")
         if "time" in request or not message.expires:
             self._check_time(request.get("time"))
-        if name in self._seen:
-            raise Refused("a command with this id has been here before: it is done once")
-        self._seen[str(name)] = None
-        if len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
 
     def _check_time(self, text: object) -> None:
         asked = _moment(text)

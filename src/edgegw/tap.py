@@ -1,8 +1,8 @@
 """A Unix socket beside the journal where `edgegw record` gets a copy of every tag read while the gateway runs.
 
-One read a line, as `edgegw replay` takes them, until the listener closes its half. Whoever listens too slowly loses
-reads, which are counted and told at the end: `{"lost": n}`. The gateway never waits for a listener, and without one a
-read costs nothing. The socket's mode is 0660: the gateway's user and group.
+HEARD, and then one read a line, as `edgegw replay` takes them, until the listener closes its half. Whoever listens too
+slowly loses reads, which are counted and told at the end: `{"lost": n}`. The gateway never waits for a listener, and
+without one a read costs nothing. The socket's mode is 0660: the gateway's user and group.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from edgegw.net import listening_unix
 
 ROOM_BYTES = 1 << 20
 """So much waits for a listener: some 8000 reads."""
+HEARD = b'{"listening":true}\n'
+"""The first line: from now on no read is missed."""
 MAX_LISTENERS = 4
 GOODBYE_S = 2.0
 
@@ -92,6 +94,7 @@ class Tap:
             return
         listener = _Listener(writer)
         self._listeners[listener] = asyncio.current_task()
+        writer.write(HEARD)
         with contextlib.suppress(OSError, TimeoutError):
             await reader.read(1)
             if listener.lost:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 
-from edgegw.config.certificates import named_files, papers
+from edgegw.config.certificates import Doubt, named_files, papers, unreadable
 from edgegw.config.model import Tls, TlsChoice
 
 
@@ -20,6 +20,8 @@ def tls_context(choice: TlsChoice) -> ssl.SSLContext | None:
     if choice is False:
         return None
     tls = choice if isinstance(choice, Tls) else Tls.model_validate({})
+    for key, doubt in unreadable(tls).items():
+        raise _doubtful(key, doubt)
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except OSError as error:
@@ -40,8 +42,12 @@ def tls_context(choice: TlsChoice) -> ssl.SSLContext | None:
 def _unusable(tls: Tls, key: str, error: OSError) -> UnusableFileError:
     """In the words of `edgegw check`, which has looked closer than the TLS library says."""
     for found, doubt in papers(tls).unusable.items():
-        return UnusableFileError(f"cannot use tls.{found} ({doubt.problem}): {doubt.cure}")
+        return _doubtful(found, doubt)
     return UnusableFileError(f"cannot use tls.{key} {named_files(tls)[key]}: {error.strerror or error}")
+
+
+def _doubtful(key: str, doubt: Doubt) -> UnusableFileError:
+    return UnusableFileError(f"cannot use tls.{key} ({doubt.problem}): {doubt.cure}")
 
 
 def server_name(choice: TlsChoice, host: str) -> str | None:

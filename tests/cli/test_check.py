@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -57,20 +58,22 @@ def replace(file: Path, old: str, new: str) -> None:
 
 
 def test_a_good_file_is_told_back(file: Path) -> None:
-    add(file, "scanners: [{name: gun, station: packing, listen: '0.0.0.0:4001'}]\nstations: [{name: packing}]\n")
+    add(file, "scanners: [{name: gun, station: packing, listen: '127.0.0.1:4001'}]\nstations: [{name: packing}]\n")
     result = run(file)
     assert result.exit_code == 0
     lines = [line.strip() for line in result.output.splitlines()]
-    assert lines[: 10 + len(TYPES)] == [
+    assert lines[: 12 + len(TYPES)] == [
         "edge-1 at dc-1",
         "door-1: inside dock-1/1 dock-1/2 | outside dock-1/3, from outside to inside and back",
         "packing: gun",
         "reader dock-1: 10.0.0.21:5084, 30 dBm, session 0",
-        "scanner gun: listen 0.0.0.0:4001, for packing",
+        "scanner gun: listen 127.0.0.1:4001, for packing",
         "broker broker.example:8883 with TLS as edge",
         *(f"topic edgegw/v1/dc-1/edge-1/evt/{event}" for event in TYPES),
         "topic edgegw/v1/dc-1/edge-1/status",
         "topic edgegw/v1/dc-1/edge-1/reader/dock-1",
+        "topic edgegw/v1/dc-1/edge-1/loc/door-1",
+        "topic edgegw/v1/dc-1/edge-1/loc/packing",
         f"journal {file.parent}/journal.db",
         "",
     ]
@@ -137,6 +140,26 @@ def test_warnings_do_not_stop_unless_denied(file: Path) -> None:
     assert run(file, "--deny-warnings").exit_code == 78
 
 
+def test_all_topics_are_named(file: Path) -> None:
+    add(file, "delivery: {format: [cloudevents, epcis], confirm: central, commands: [resend]}\n")
+    document = json.loads(run(file, "--format", "json").output)
+    base = "edgegw/v1/dc-1/edge-1"
+    assert document["hears"] == [f"{base}/ack", f"{base}/cmd/resend"]
+    assert {f"{base}/epcis/ObjectEvent", f"{base}/epcis/AggregationEvent", f"{base}/cmd/resend/reply"} <= set(
+        document["topics"]
+    )
+    assert f"    hears {base}/ack" in run(file).output.splitlines()
+
+
+def test_room_for_the_journal(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(file.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=15 << 20))
+    sentence = "journal.path: only 15 MB are free on its disk, and the journal begins with 16 MB - free some space"
+    assert sentence in warned(file)[0]
+    Path(file.parent / "journal.db-wal").write_bytes(b"")
+    assert warned(file) == []
+
+
 def test_json(file: Path) -> None:
     document = json.loads(run(file, "--format", "json").output)
     assert document["good"] is True
@@ -179,11 +202,17 @@ def warned(file: Path) -> list[str]:
 
 def refused(file: Path, code: int) -> str:
     """The one fault, with which `edgegw run` does not start either."""
+    said = refusal(file, code).splitlines()
+    assert said[-1].startswith("1 fault: edgegw would not start")
+    return said[0]
+
+
+def refusal(file: Path, code: int) -> str:
+    """The faults, with which `edgegw run` does not start either."""
     result = run(file)
     assert result.exit_code == code, result.output
-    assert result.output.splitlines()[-1].startswith("1 fault: edgegw would not start")
     assert call(["run", str(file)]) == code
-    return result.output.splitlines()[0]
+    return result.output
 
 
 def test_this_machine_is_not_looked_at_when_told_so(file: Path) -> None:
@@ -229,20 +258,23 @@ def test_a_credential_is_systemds_business(file: Path, tmp_path: Path, monkeypat
 def test_certificates(file: Path) -> None:
     folder = file.parent
     replace(file, "tls: true", "tls: {ca_file: ca.pem, cert_file: edge.pem, key_file: edge.key}")
-    assert [line.split(": ")[2] for line in warned(file)] == [
-        "mqtt.tls.ca_file",
-        "mqtt.tls.cert_file",
-        "mqtt.tls.key_file",
-    ]
+    said = refusal(file, 78)
+    assert said.count("cannot be read (No such file or directory) - check the path") == 3
+    assert run(file, "--connect").output == said  # nothing is said twice
     for name in ("ca.pem", "edge.pem", "edge.key"):
         (folder / name).write_text("no certificate", encoding="utf-8")
         (folder / name).chmod(0o600)
-    assert [line.split(": ")[3].split(" - ")[0] for line in warned(file)] == [
-        f"{folder}/ca.pem holds no certificate",
-        f"{folder}/edge.pem holds no certificate",
-    ]
+    said = refusal(file, 78)
+    assert f"mqtt.tls.ca_file: {folder}/ca.pem holds no certificate" in said
+    assert f"mqtt.tls.cert_file: {folder}/edge.pem holds no certificate" in said
     make_certificate(folder)
+    replace(file, ", key_file: edge.key", "")
+    assert f"{folder}/edge.pem holds no private key - name the file that does in key_file" in refused(file, 78)
+    replace(file, "cert_file: edge.pem", "cert_file: edge.pem, key_file: edge.key")
     assert warned(file) == []
+    replace(file, "power_dbm: 30}", "power_dbm: 30, tls: {ca_file: none.pem}}")
+    assert "none.pem cannot be read" in warned(file)[0]  # a reader may be without
+    replace(file, ", tls: {ca_file: none.pem}}", "}")
     (folder / "edge.key").chmod(0o604)
     assert "everybody on this machine can read" in warned(file)[0]
 

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from edgegw.cli import OK, UNAVAILABLE, USAGE, call
+from edgegw.cli.record import Watch
 from edgegw.sources.replay import recorded_reads
+from edgegw.supervise import LinkState
 from edgegw.tap import socket_path
 from simulators.llrp_reader import SimReader
 from simulators.mqtt_broker import Broker
@@ -134,6 +136,18 @@ async def test_nothing_heard_leaves_no_file(tmp_path: Path) -> None:
     assert "connection refused" in errors
     assert "no tag was read" in errors
     assert not out.exists()
+
+
+def test_a_reader_that_stays_away_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    watch = Watch()
+    trying, away, up = (
+        LinkState("dock-1", "connecting"),
+        LinkState("dock-1", "down", "no answer"),
+        LinkState("dock-1", "up"),
+    )
+    for state in (trying, away, trying, away, up, away):
+        watch.link(state)
+    assert capsys.readouterr().err.splitlines() == ["dock-1: down: no answer", "dock-1: up", "dock-1: down: no answer"]
 
 
 def test_files_that_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

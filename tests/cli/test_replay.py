@@ -75,6 +75,13 @@ def test_the_same_reads_give_the_same_output(config: Path, tmp_path: Path) -> No
         (line(0, 1) + "\n[]", "reads.jsonl:2"),
         (line(0, 1).replace("3066", "zz66"), "reads.jsonl:1"),
         (line(0, 1).replace('"t"', '"time"'), "reads.jsonl:1"),
+        ('{"t": 1%s, "reader": "dock-1", "antenna": 1, "epc": "3066"}' % ("0" * 400), "reads.jsonl:1"),
+        ('{"t": -1e300, "reader": "dock-1", "antenna": 1, "epc": "3066"}', "reads.jsonl:1"),
+        ('{"t": NaN, "reader": "dock-1", "antenna": 1, "epc": "3066"}', "reads.jsonl:1"),
+        ('{"t": 1, "reader": "dock-1", "antenna": 1e300, "epc": "3066"}', "reads.jsonl:1"),
+        ('{"t": 1, "reader": "dock-1", "antenna": -1, "epc": "3066"}', "reads.jsonl:1"),
+        ('{"t": 1, "reader": "dock-1", "antenna": 1, "epc": "3066", "rssi": -401}', "reads.jsonl:1"),
+        ('{"t": 1, "reader": "dock-1", "antenna": 1, "epc": "3066", "pc": 65536}', "reads.jsonl:1"),
     ],
 )
 def test_a_bad_recording_is_named(
@@ -111,3 +118,9 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("run", "check", "status", "decode", "replay", "demo"):
         assert call([command, "--help"]) == OK
     assert "First steps" in capsys.readouterr().out
+
+
+def test_a_file_without_reads_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = Path(__file__).parents[2] / "config" / "minimal.yaml"
+    assert call(["replay", str(config), "--reads", "/dev/null", "--events", str(tmp_path / "events.jsonl")]) == OK
+    assert "/dev/null holds no reads" in capsys.readouterr().err

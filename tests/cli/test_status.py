@@ -125,7 +125,8 @@ async def test_one_that_has_never_run(config: Path) -> None:
     assert code == UNAVAILABLE
     assert output.splitlines() == [
         f"the gateway does not run: there is no {config.parent}/journal.db.sock",
-        f"journal {config.parent}/journal.db: there is no such file: has the gateway ever run?",
+        f"journal {config.parent}/journal.db: there is no such file, or this user may not see it"
+        " - has the gateway ever run? If so, use sudo",
     ]
 
 

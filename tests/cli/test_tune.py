@@ -100,7 +100,10 @@ def test_a_dock_is_surveyed(dock: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert lying
     assert 25 <= int(lying[1]) <= 60
     assert 0.5 < float(lying[2]) < 4
-    assert "tags that lie there: what moves is heard less" in out
+    share = re.search(r"(\d+)% of all reads are of \d+ tags that lie there: what moves is heard less", out)
+    assert share
+    assert 50 < int(share[1]) <= 100
+    assert sum(map(int, re.findall(r"(?:in|out)side, (\d+) reads in", out))) <= int(out.split()[1])
     assert "no movement: it stays in view of the door" in out
 
 

@@ -90,6 +90,8 @@ def test_contradictions(text: str, expected: str) -> None:
         TWO + DOOR + "stations: [{name: packing, antennas: [dock-2]}]\n",
         TWO.replace("host: 10.0.0.22", "host: 10.0.0.21, port: 5085, tls: true") + DOOR + STATION.replace("-1", "-2"),
         scanner("port: /x") + "stations: [{name: packing}]\n",
+        scanner("listen: '127.0.0.1:4001'") + "stations: [{name: packing}]\n",
+        scanner("listen: '0.0.0.0:4001', from: [10.0.0.31, 'fe80::/10']") + "stations: [{name: packing}]\n",
     ],
 )
 def test_docks_without_fault_or_warning(text: str) -> None:
@@ -145,14 +147,41 @@ def test_nothing_is_unknown_while_a_name_is_missing(text: str) -> None:
             "doors[door-1].places.inside: the text holds U+00A0 NO-BREAK SPACE - type a plain space instead",
         ),
         (
-            scanner("listen: '0.0.0.0:4001', baud: 9600") + "stations: [{name: packing}]\n",
-            "f:5:69: scanners[pack-1].baud: has no effect - a network scanner has no serial line",
+            scanner("listen: '127.0.0.1:4001', baud: 9600") + "stations: [{name: packing}]\n",
+            "f:5:71: scanners[pack-1].baud: has no effect - a network scanner has no serial line",
+        ),
+        (
+            scanner("listen: '0.0.0.0:4001'") + "stations: [{name: packing}]\n",
+            "f:5:53: scanners[pack-1].listen: whoever reaches this port can say what was scanned - add from: with",
+        ),
+        (
+            scanner("connect: '10.0.0.31:4001', from: [10.0.0.31]") + "stations: [{name: packing}]\n",
+            "scanners[pack-1].from: has no effect - from belongs to listen, which is not given",
         ),
     ],
 )
 def test_what_looks_like_a_mistake(text: str, expected: str) -> None:
     (said,) = warned(HEAD + text)
     assert expected in said
+
+
+@pytest.mark.parametrize("secret", ["password_file: /p", "password_credential: p"])
+@pytest.mark.parametrize(
+    ("broker", "expected"),
+    [
+        ("host: 10.0.0.9", "whoever listens on the way to 10.0.0.9 can read the password - write tls: true"),
+        ("host: broker", "whoever listens on the way to broker can read the password - write tls: true"),
+        ("host: broker, tls: true", ""),
+        ("host: localhost", ""),
+        ("host: 127.0.0.1", ""),
+        ("host: '::1'", ""),
+    ],
+)
+def test_a_password_in_clear_is_for_this_machine_alone(broker: str, secret: str, expected: str) -> None:
+    text = HEAD.replace("{host: broker}", f"{{{broker}, username: edge, {secret}}}") + READER + DOOR
+    said = warned(text)
+    assert bool(said) is bool(expected)
+    assert all(f"mqtt.{secret.partition(':')[0]}: {expected}" in line for line in said)
 
 
 def test_session_1_away_from_doors_is_nobodys_business() -> None:
@@ -167,3 +196,16 @@ def test_antenna_map() -> None:
         ("dock-2", 0): AtStation("packing"),
         ("dock-1", 3): AtStation("packing"),
     }
+
+
+@pytest.mark.parametrize(
+    ("networks", "expected"),
+    [
+        ("[10.0.0.31/24]", "is an address and no network (found '10.0.0.31/24') - write 10.0.0.0/24, or 10.0.0.31"),
+        ("[dock]", "is no network and no IP address (found 'dock') - such as 10.0.0.0/24 or 10.0.0.31"),
+        ("10.0.0.31", "scanners[pack-1].from: must be a list (found '10.0.0.31') - write [10.0.0.31]"),
+    ],
+)
+def test_from_names_networks(networks: str, expected: str) -> None:
+    said = told(HEAD + scanner(f"listen: '0.0.0.0:4001', from: {networks}") + "stations: [{name: packing}]\n")
+    assert any(expected in line for line in said), said

@@ -16,7 +16,7 @@ doors:
     sides: {inside: [dock-1/1], outside: [dock-1/2]}
 """
 PACKING = """\
-scanners: [{name: pack-1, station: packing, listen: "0.0.0.0:4002"}]
+scanners: [{name: pack-1, station: packing, listen: "127.0.0.1:4002"}]
 stations:
   - name: packing
 """

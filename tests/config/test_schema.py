@@ -100,7 +100,8 @@ def test_every_key_says_what_it_means(model: type[BaseModel], key: str) -> None:
 def test_the_annotated_example_shows_every_key(model: type[BaseModel], key: str) -> None:
     """As many places with that key as there are models with it, so that none is forgotten."""
     text = ANNOTATED.read_text(encoding="utf-8")
-    shown = re.findall(rf"^ *(?:# |- )?{key}:(?: |$)", text, re.MULTILINE)
+    written = model.model_fields[key].alias or key
+    shown = re.findall(rf"^ *(?:# |- )?{written}:(?: |$)", text, re.MULTILINE)
     distinct = {model.__name__ for model, other in KEYS if other == key}
     assert len(shown) >= len(distinct - ({"Sides", "Places"} if key in ("inside", "outside") else set()))
     assert shown

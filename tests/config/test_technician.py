@@ -97,7 +97,13 @@ NUMBERS = [
 NAMES = [  # keys, and what refers to something else
     ("power_dbm: 30", "power_mw: 1000", "7:5", "did you mean 'power_dbm'?"),
     ("  - name: door-1", "  - name: door-1\n    quiet_ms: 4000", "16:5", "did you mean 'quiet_s'?"),
-    ("username: edge", "username: edge\n  password: secret", "27:3", "did you mean 'password_file'?"),
+    (
+        "username: edge",
+        "username: edge\n  password: secret",
+        "27:3",
+        "write it into a file, and name that in password_file",
+    ),
+    ("username: edge", "username: edge\n  password_fil: secret", "27:3", "did you mean 'password_file'?"),
     ("host: 10.0.0.21", "host:", "6:5", "write a text, not empty: IP address or host name"),
     ("    power_dbm: 30", "    power_dbm: 30\n    host: 10.0.0.22", "8:5", "keep one of them"),
     (READER, READER.replace("dock-1", "dock-2") + "\n" + READER, "8:11", "each device has its own"),
@@ -120,6 +126,8 @@ ADDRESSES = [
     (PORT, "usb: 0c2e-0901", "12:10", "write 0c2e:0901"),
     (PORT, "port: ttyUSB0", "12:11", "write /dev/ttyUSB0"),
     (PORT, "port: COM3", "12:11", "ls -l /dev/serial/by-id shows the names"),
+    ("gateway: dock-edge-1", "gateway: dock edge 1", "2:10", "write dock-edge-1"),
+    ("host: broker.example", "host: broker.example\n  prefix: edge gw/v 1", "26:11", "write edge-gw/v-1"),
     ("broker.example", "mqtt://broker.example:1883", "25:9", "write host: broker.example and port: 1883"),
 ]
 

@@ -9,6 +9,7 @@ import pytest
 
 from edgegw.core.counters import Counters
 from edgegw.core.door import MAX_OPEN, Door, DoorSettings
+from edgegw.core.door.episode import MAX_GLIMPSES
 from edgegw.core.identity import Identity
 from edgegw.core.model import Movement, Passed, Side, TagRead
 
@@ -132,6 +133,15 @@ def test_reads_without_rssi_are_enough() -> None:
     (movement,) = watched.advance(T + 9, T + 9)
     assert isinstance(movement, Movement)
     assert movement.evidence.peak_rssi_dbm is None
+
+
+def test_a_side_whose_reads_were_crowded_out_has_seen_nothing() -> None:
+    """One glimpse outside, and more inside than an episode holds."""
+    story: list[tuple[float, Side]] = [(0, "outside"), *((1 + n * 0.3, "inside") for n in range(2 * MAX_GLIMPSES))]
+    watched, counters = door(max_open_s=3600)
+    (passed,) = play(watched, story)
+    assert isinstance(passed, Passed)
+    assert counters.snapshot() == {"door-1": {"one-side": 1}}
 
 
 def test_an_episode_of_the_future_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import random
 from collections.abc import Iterable
@@ -9,11 +10,14 @@ from collections.abc import Iterable
 import pytest
 
 from edgegw.core.counters import Counters
-from edgegw.core.door import Door, DoorSettings
+from edgegw.core.door import Door, DoorSettings, saved
 from edgegw.core.door.door import MAX_LATER
-from edgegw.core.door.episode import MAX_GROWN, from_json
+from edgegw.core.door.episode import MAX_GROWN, Episode
 from edgegw.core.door.known import Known
+from edgegw.core.door.saved import from_json
+from edgegw.core.door.steady import RESIDENT_S
 from edgegw.core.door.surroundings import ALONE
+from edgegw.core.door.view import SELDOM_S
 from edgegw.core.model import Movement, Passed, Side, TagRead
 from tests.core.test_door import IDENTITY, OUT, UNIT, T, door, read
 
@@ -120,7 +124,7 @@ def test_all_that_is_known_is_saved() -> None:
         setattr(known, slot, T + number)
     known.zone, known.sides = "inside", {"inside": 3.0, "outside": 0.75}
     for t in range(9):
-        known.signal.add(read(t, -50.0 - t))
+        known.signal.add(("dock-1", 1), T + t, -50.0 - t)
     again = Known(0.0)
     again.restore(json.loads(json.dumps(known.saved())))
     assert again.saved() == known.saved()
@@ -140,13 +144,23 @@ def test_what_was_known_long_ago_is_of_no_use() -> None:
     assert not door()[0].restore(UNIT, disk.states[UNIT], lambda _: IDENTITY, T + 901)
 
 
-def test_a_standing_tag_costs_the_disk_its_reads() -> None:
-    """A whole state after MAX_GROWN reads, and a line of some 60 bytes for each of them."""
-    disk = Disk()
+def test_what_stands_costs_the_disk_little_until_the_other_side_sees_it() -> None:
+    disk, (watched, _) = Disk(), door(max_open_s=3000)
     reads = 4 * MAX_GROWN
-    play(door(max_open_s=3000)[0], ((read(t / 4), "inside") for t in range(reads)), disk)
-    assert disk.written < reads * 100
+    play(watched, ((read(t / 4), "inside") for t in range(reads)), disk)
+    assert disk.written < reads * 30
+    assert from_json(disk.states[UNIT]).last_t >= T + reads / 4 - SELDOM_S
+    play(watched, [(read(reads / 4), "outside")], disk)
+    assert from_json(disk.states[UNIT]).reads == reads + 1
+
+
+def test_what_has_just_come_is_saved_read_by_read() -> None:
+    """A line of some 60 bytes for each."""
+    disk, (watched, _) = Disk(), door(max_open_s=3000)
+    reads = int(4 * RESIDENT_S)
+    play(watched, ((read(t / 4), "inside") for t in range(reads)), disk)
     assert from_json(disk.states[UNIT]).reads == reads
+    assert disk.written < reads * 100
 
 
 def test_a_second_tag_of_the_same_name_is_saved_whole() -> None:
@@ -156,6 +170,24 @@ def test_a_second_tag_of_the_same_name_is_saved_whole() -> None:
     restored = from_json(disk.states[UNIT])
     assert restored.read.epc == bytes(12)
     assert restored.reads == 3
+
+
+@pytest.mark.parametrize("name", ["dock-1", 'a "reader"', "line\nbreak", "back\\slash", "Tür 🚪"])
+def test_a_read_is_saved_whatever_it_says(name: str) -> None:
+    reads: Story = [
+        (read(0), "inside"),
+        (read(0.1, None)._replace(reader=name, antenna=7), "outside"),
+        (read(1e-7, -60.25, late=True)._replace(reader=name, reader_t=1e17), "inside"),
+        (read(2, -60)._replace(reader_t=None), "outside"),
+    ]
+    before = Episode(reads[0][0])
+    before.add(*reads[0])
+    assert saved.parse(saved.to_json(before, {}) + saved.growth(reads)).seen == reads
+
+
+def test_the_examples_are_right() -> None:
+    assert doctest.testmod(saved).attempted
+    assert doctest.testmod(saved).failed == 0
 
 
 @pytest.mark.parametrize("crash_after", [None, *range(10)])

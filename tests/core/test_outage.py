@@ -150,7 +150,27 @@ def test_a_port_that_is_no_longer_configured_is_forgotten() -> None:
 
 @pytest.mark.parametrize(
     ("name", "state"),
-    [("x", "[]"), ('["dock-1"]', "{}"), ('["dock-1"]', "1"), ("[]", "[]"), ('["dock-1"]', '["link","",1,"x"]')],
+    [
+        ("x", "[]"),
+        ('["dock-1"]', "{}"),
+        ('["dock-1"]', "1"),
+        ("[]", "[]"),
+        ('["dock-1"]', '["link","",1,"x"]'),
+        ('["dock-1",0,0]', '["link","",-1e300,null,1,false]'),
+        ('["dock-1",0,0]', '["link","",NaN,null,1,false]'),
+        ('["dock-1",0,0]', '["link","",1,-2,1,false]'),
+        ('["dock-1",0,0]', '["link","",true,null,1,false]'),
+        ('["dock-1",0,0]', '["luck","",1,null,1,false]'),
+        ('["dock-1",0,0]', '[["link"],"",1,null,1,false]'),
+        ('["dock-1",0,0]', '["link",7,1,null,1,false]'),
+        ('["dock-1",0,0]', '["link","",1,null,"1",false]'),
+        ('["dock-1",0,0]', '["link","",1,null,1' + 9 * "0" + "0,false]"),
+        ('["dock-1",0,0]', '["link","",1,null,1,{}]'),
+        ('[["dock-1"],0,0]', '["link","",1,null,1,false]'),
+        ('["dock-1",[],0]', '["link","",1,null,1,false]'),
+        ("[" * 100_000, '["link","",1,null,1,false]'),
+        ('["dock-1",0,0]', "[" * 100_000),
+    ],
 )
 def test_a_state_that_is_none_is_refused(name: str, state: str) -> None:
     with pytest.raises(ValueError):

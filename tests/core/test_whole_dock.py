@@ -453,3 +453,14 @@ def test_silence_is_no_end_while_the_other_reader_has_not_told_its_part() -> Non
     watched.take(watched.pipeline.tags(late, T + 20.1))
     assert watched.run_to(60).crossed == [("door-1", "out")]
     assert watched.codes == ["crossed"]
+
+
+@pytest.mark.parametrize("dbm", [-50.0, -20.0])
+def test_a_door_that_hears_a_unit_loudly_and_reports_no_movement_hides_none(dbm: float) -> None:
+    """A reflection, or a reader that makes it up: one side of door 2 hears all the time what goes through door 1."""
+    sights = [(t, "dock-1", side, -60.0) for t, side in passing(0)]
+    sights += [(t / 2, "dock-2", INSIDE, dbm) for t in range(7)]
+    watched = Watched()
+    for t, reader, antenna, rssi_dbm in sorted(sights):
+        watched.see(reader, [(t, antenna)], rssi_dbm)
+    assert watched.run_to(60).crossed == [("door-1", "out")]

@@ -13,6 +13,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 FILTER = "edgegw/v1/+/+/evt/#"
+STATUS = "edgegw/v1/+/+/status"
 WEEK_S = 7 * 86_400
 
 
@@ -39,6 +40,7 @@ class Consumer:
         self.repeats = 0
         self.through: dict[str, int] = defaultdict(int)
         self.beyond: dict[str, set[int]] = defaultdict(set)
+        self._begun: set[str] = set()  # epochs of which it is known what is history
         for epoch, seq in sorted(stored):
             self._note(epoch, seq)
         self._confirms = confirms
@@ -75,15 +77,19 @@ class Consumer:
         self._unsaid = self._last | self._unsaid
 
     def subscribe(self) -> None:
-        self.client.subscribe(FILTER, qos=1)
+        self.client.subscribe([(FILTER, 1), (STATUS, 1)])
 
     def unsubscribe(self) -> None:
         self.client.unsubscribe(FILTER)
 
     def _hear(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         document = json.loads(message.payload)
-        for event in document if isinstance(document, list) else [document]:
-            self._take(event)
+        if message.topic.endswith("/status"):
+            if not message.retain and "backlog" in document:
+                self._begin(document["epoch"], document["backlog"]["first"])
+        else:
+            for event in document if isinstance(document, list) else [document]:
+                self._take(event)
         self.client.ack(message.mid, message.qos)
 
     def _take(self, event: dict[str, Any]) -> None:
@@ -95,9 +101,19 @@ class Consumer:
             self._note(epoch, seq)
         self._unsaid[event["source"]] = epoch, self.through[epoch]
 
+    def _begin(self, epoch: str, first: int) -> None:
+        """What is below was delivered before this consumer came."""
+        if epoch not in self._begun and not self.through[epoch]:
+            self.through[epoch] = min(self.beyond[epoch] | {first}) - 1
+            self._count_up(epoch)
+        self._begun.add(epoch)
+
     def _note(self, epoch: str, seq: int) -> None:
+        self.beyond[epoch].add(seq)
+        self._count_up(epoch)
+
+    def _count_up(self, epoch: str) -> None:
         beyond = self.beyond[epoch]
-        beyond.add(seq)
         while self.through[epoch] + 1 in beyond:
             self.through[epoch] += 1
             beyond.discard(self.through[epoch])

@@ -7,22 +7,27 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgegw import health
+from edgegw.clock import Clock
 from edgegw.core.counters import Counters
+from edgegw.core.event import Origin
 from edgegw.drain import Drain
 from edgegw.publish import confirmation, flow
 from edgegw.publish.forms import Forms
+from edgegw.publish.retained import Retained
 from edgegw.store.journal import Journal
 from edgegw.supervise import Backoff, keep
 from simulators.tcp_proxy import TcpProxy
 from tests.mosquitto import Mosquitto
 from tests.publish.consumer import Consumer
 from tests.publish.link import make_link, mqtt
+from tests.publish.listener import Listener
 from tests.store.support import opened, writing
 
 BASE = "edgegw/v1/dc-1/gw"
@@ -45,19 +50,23 @@ def decide(journal: Journal, count: int) -> None:
 
 @asynccontextmanager
 async def gateway(path: Path, port: int, *, central: bool = False) -> AsyncIterator[tuple[Journal, Drain]]:
-    """Journal, drain and link, killed at the end as by kill -9: nothing is said to the broker."""
+    """Journal, drain, status and link, killed at the end as by kill -9: nothing is said to the broker."""
     async with opened(path, commit_ms=5) as journal, writing(journal):
         drain = Drain(journal, Counters(), f"{BASE}/ack" if central else None, Forms(batch=20 if central else 1))
-        link = make_link(mqtt(port), [drain.serve])
+        retained = Retained(Counters())
+        origin, clock = Origin("edgegw/v1", "dc-1", "gw"), Clock()
+        feels = health.Health(origin, clock, Counters(), journal, retained, (), lambda: 0, dict)
+        link = make_link(mqtt(port), [retained.serve, drain.serve])
         task = asyncio.create_task(keep(link, Backoff(first_s=0.1, cap_s=0.2), lambda _: None))
+        telling = asyncio.create_task(feels.run())
         try:
             yield journal, drain
         finally:
+            telling.cancel()
             if link.connection is not None:
                 await link.connection.abort()
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task, telling])
 
 
 async def until_stored(consumer: Consumer, count: int) -> None:
@@ -157,12 +166,88 @@ async def test_a_broker_that_is_killed_and_forgets_loses_nothing_that_central_mu
                     consumer = Consumer(broker.port, stored, confirms=True)
                     await asyncio.to_thread(consumer.start)
             await until_stored(consumer, 900)
-            async with asyncio.timeout(10):
-                while (await journal.backlog()).pending:
-                    await asyncio.sleep(0.05)
+            await until_confirmed(journal)
             assert set(stored) == {(journal.epoch, seq) for seq in range(1, 901)}
             await asyncio.to_thread(consumer.stop)
     print(f"{repeats + consumer.repeats} of 900 came again")
+
+
+@pytest.fixture
+def haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes a gateway a minute takes it some seconds, and a status comes before anything is sent again."""
+    monkeypatch.setattr(confirmation, "RESEND_S", 4.0)
+    monkeypatch.setattr(confirmation, "SETTLE_S", 0.5)
+    monkeypatch.setattr(health, "BEAT_S", 0.2)
+    monkeypatch.setattr(health, "REPEAT_S", 0.5)
+
+
+@pytest.mark.usefixtures("haste")
+async def test_a_central_system_that_comes_late_gets_all_that_it_must_confirm(tmp_path: Path) -> None:
+    """Somebody listened, so the broker took them; nobody confirmed them."""
+    stored: dict[tuple[str, int], Any] = {}
+    with Mosquitto(tmp_path) as broker:
+        async with (
+            Listener(broker.port) as listener,
+            gateway(tmp_path / "journal.db", broker.port, central=True) as (
+                journal,
+                _,
+            ),
+        ):
+            decide(journal, 40)
+            await listener.until(lambda heard: any(b'"seq": 40' in message.payload for message in heard))
+            consumer = Consumer(broker.port, stored, confirms=True)
+            await asyncio.to_thread(consumer.start)
+            decide(journal, 1)  # it hears the last one first
+            await until_stored(consumer, 41)
+            await until_confirmed(journal)
+            assert {seq for _, seq in stored} == set(range(1, 42))
+            await asyncio.to_thread(consumer.stop)
+
+
+@pytest.mark.usefixtures("haste")
+async def test_a_broker_that_forgets_an_epoch_before_central_heard_of_it_loses_nothing(tmp_path: Path) -> None:
+    stored: dict[tuple[str, int], Any] = {}
+    with Mosquitto(tmp_path) as broker:
+        away = Consumer(broker.port, {}, confirms=True)
+        await asyncio.to_thread(away.start)  # the broker keeps for it what comes, in its memory
+        await asyncio.to_thread(away.stop)
+        async with gateway(tmp_path / "journal.db", broker.port, central=True) as (journal, _):
+            async with Listener(broker.port) as listener:
+                decide(journal, 30)
+                await listener.until(lambda heard: any(b'"seq": 30' in message.payload for message in heard))
+            await asyncio.to_thread(broker.kill)
+            await asyncio.to_thread(broker.start)
+            consumer = Consumer(broker.port, stored, confirms=True)
+            await asyncio.to_thread(consumer.start)
+            decide(journal, 1)
+            await until_stored(consumer, 31)
+            await until_confirmed(journal)
+            assert {seq for _, seq in stored} == set(range(1, 32))
+            await asyncio.to_thread(consumer.stop)
+
+
+@pytest.mark.usefixtures("haste")
+async def test_what_was_delivered_before_a_consumer_came_is_no_gap(tmp_path: Path) -> None:
+    stored: dict[tuple[str, int], Any] = {}
+    with Mosquitto(tmp_path) as broker:
+        async with Listener(broker.port) as listener, gateway(tmp_path / "journal.db", broker.port) as (journal, _):
+            decide(journal, 40)
+            await listener.until(lambda heard: any(b'"seq": 40' in message.payload for message in heard))
+            consumer = Consumer(broker.port, stored)
+            await asyncio.to_thread(consumer.start)
+            decide(journal, 2)
+            await until_stored(consumer, 2)
+            async with asyncio.timeout(10):
+                while consumer.through != {journal.epoch: 42}:
+                    await asyncio.sleep(0.05)
+            assert not consumer.beyond[journal.epoch]
+            await asyncio.to_thread(consumer.stop)
+
+
+async def until_confirmed(journal: Journal) -> None:
+    async with asyncio.timeout(10):
+        while (await journal.backlog()).pending:
+            await asyncio.sleep(0.05)
 
 
 async def test_a_network_that_cuts_and_swallows_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

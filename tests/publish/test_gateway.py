@@ -80,7 +80,20 @@ async def test_nobody_subscribes_is_said_and_holds_up_no_stop(tmp_path: Path) ->
         async with Listener(broker.port, STATUS) as listener:
             ((_, payload, _),) = await listener.until(lambda heard: len(heard) == 1)
         last = json.loads(payload)
-        assert (last["online"], last["backlog"]["pending"]) == (False, 2)
+        assert (last["online"], last["backlog"]["pending"], last["backlog"]["first"]) == (False, 2, 1)
+
+
+async def test_a_broker_that_goes_away_ends_no_trouble(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path) as broker:
+        config, port = write_scanner_config(tmp_path, broker.port)
+        async with gateway(config) as process:
+            await scan(port, "ONE")
+            await until_status(tmp_path, troubles__unheard=...)
+            await asyncio.to_thread(broker.stop)
+            document = await until_status(tmp_path, links__mqtt__status="down")
+            assert "unheard" in document["troubles"]
+            _, log = await stopped(process)
+    assert "trouble is over" not in log
 
 
 async def test_the_last_status_counts_what_the_stop_has_delivered(tmp_path: Path) -> None:
@@ -92,7 +105,7 @@ async def test_the_last_status_counts_what_the_stop_has_delivered(tmp_path: Path
             await stopped(process)
             heard = await listener.until(lambda heard: b'"online":false' in heard[-1].payload)
         last = json.loads(heard[-1].payload)
-        assert last["backlog"] == {"pending": 0, "parked": 0, "oldest_age_s": 0.0}
+        assert last["backlog"] == {"pending": 0, "parked": 0, "oldest_age_s": 0.0, "first": 2}
         assert last["troubles"] == {}
 
 
@@ -128,8 +141,9 @@ async def test_an_old_copy_of_the_journal_is_noticed_and_alarming(tmp_path: Path
             journal.write_bytes(copy.read_bytes())
             async with gateway(config):
                 await scan(port, "E")
-                document = await until_status(tmp_path, backlog__pending=0, last_seq=1)
+                document = await until_status(tmp_path, backlog__pending=0, last_seq=1, counters__mqtt__published=1)
                 assert "restored from a copy" in document["troubles"]["restored"]
+                await listener.until(lambda heard: sum("/evt/" in message.topic for message in heard) == 5)
         events = [json.loads(message.payload) for message in listener.heard if "/evt/" in message.topic]
     assert [(event["subject"], event["seq"]) for event in events] == [*zip("ABCDE", (1, 2, 3, 4, 1), strict=True)]
     assert len({event["id"] for event in events}) == 5

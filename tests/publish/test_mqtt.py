@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from edgegw.errors import LinkDown, LinkRefused
-from edgegw.publish import answers
+from edgegw.publish import answers, wire
 from edgegw.publish.answers import Answer, Outcome
 from edgegw.publish.mqtt import FLYING_BYTES, STALL_S, Connection
 from edgegw.supervise import Backoff, LinkState, keep
@@ -40,6 +40,21 @@ async def test_publishes_in_order_with_nagle_off(mosquitto: Mosquitto) -> None:
         assert listener.payloads == [b"%d" % number for number in range(500)]
         await publish(connection, EVENT, b"last")  # answers come in order: all others are in
     assert told == [answers.ACCEPTED] * 500
+
+
+async def test_answers_do_not_wait_for_the_kernel(mosquitto: Mosquitto) -> None:
+    """Mosquitto leaves Nagle on: its second answer waits until our kernel has confirmed the first, which that likes to
+    do 40 ms later. Who is killed in that time sends again what the broker had long taken."""
+    loop = asyncio.get_running_loop()
+    took_s = []
+    async with Listener(mosquitto.port), linked(make_link(mqtt(mosquitto.port))) as connection:
+        for _ in range(15):
+            await asyncio.sleep(0.02)
+            start_s = loop.time()
+            for _ in range(3):
+                await asyncio.gather(publish(connection, EVENT, b"x"), publish(connection, EVENT, b"x"))
+            took_s.append(loop.time() - start_s)
+    assert sorted(took_s)[7] < 0.03
 
 
 async def test_nobody_subscribed_is_not_delivered_but_retained_is_kept(mosquitto: Mosquitto) -> None:
@@ -129,6 +144,57 @@ async def test_one_lost_acknowledgement_is_noticed_among_others(monkeypatch: pyt
     async with scripted(forget_the_second) as port:
         with pytest.raises(LinkDown, match="does not acknowledge"):
             await fails(make_link(mqtt(port), [publish_on]), 5)
+
+
+async def test_a_broker_that_talks_and_never_reads_ends_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each message to us is answered, and the answers must not pile up without end."""
+    monkeypatch.setattr(wire, "UNSENT_MAX", 100_000)
+    message = b"\x32\x06\x00\x01x\x00\x01\x00"  # PUBLISH to x, QoS 1, identifier 1, no properties
+
+    async def babble(peer: Peer) -> None:
+        await peer.connect()
+        peer.send(CONNACK)
+        _, subscribe = await peer.packet()
+        peer.send(b"\x90\x04" + subscribe[:2] + b"\x00\x01")
+        assert isinstance(peer.writer.transport, asyncio.Transport)
+        peer.writer.transport.pause_reading()
+        peer.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        while True:
+            peer.send(message * 1000)
+            await peer.writer.drain()
+
+    async def listen(connection: Connection) -> None:
+        sock = connection._wire._transport.get_extra_info("socket")  # type: ignore[union-attr]
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # the kernel would take megabytes
+        await connection.subscribe("x", lambda _: None)
+
+    async with scripted(babble) as port:
+        with pytest.raises(LinkDown, match="the broker does not read what we send"):
+            await fails(make_link(mqtt(port), [listen]), 60)
+
+
+async def test_a_broker_that_reads_slowly_gets_a_full_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That much may wait for it, and is no reason to give up."""
+    size = 100_000
+    acknowledged = 0
+
+    async def dawdle(peer: Peer) -> None:
+        nonlocal acknowledged
+        await peer.connect()
+        peer.send(CONNACK)
+        await asyncio.sleep(0.5)
+        while True:
+            identifier, _ = await peer.publish()
+            peer.send(puback(identifier))
+            acknowledged += 1
+
+    async with scripted(dawdle) as port, linked(make_link(mqtt(port))) as connection:
+        for _ in range(60):
+            await connection.room()
+            connection.publish(EVENT, bytes(size), lambda _: None)
+        async with asyncio.timeout(10):
+            while acknowledged < 60:
+                await asyncio.sleep(0.01)
 
 
 async def test_clones_with_one_client_id_are_named(mosquitto: Mosquitto) -> None:

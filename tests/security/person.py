@@ -26,7 +26,7 @@ class Said(NamedTuple):
 class Person:
     """`async with` connects; `code` is then the broker's answer. What is refused raises nothing.
 
-    With the name of a `session` the broker keeps what comes meanwhile.
+    With the name of a `session` the broker keeps what comes meanwhile. client_id: one that wants no session to be kept.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Person:
         tls: ssl.SSLContext | None = None,
         *,
         session: str = "",
+        client_id: str = "",
     ) -> None:
         self.heard: list[Said] = []
         self.code = -1
@@ -47,7 +48,9 @@ class Person:
         self._connected: asyncio.Future[int] = self._loop.create_future()
         self._news = asyncio.Event()
         self._session = session
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, session, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2, session or client_id, protocol=MQTTProtocolVersion.MQTTv5
+        )
         if user is not None:
             self._client.username_pw_set(user, password)
         if tls is not None:

@@ -20,8 +20,8 @@ from tests.config.support import faults_of
 from tests.contract.published import check_message
 from tests.mosquitto import Mosquitto
 from tests.publish.link import fails, make_link, mqtt
-from tests.publish.test_gateway import scan, until_status
-from tests.security.person import DENIED, Person
+from tests.publish.test_gateway import scan, until_status, write_scanner_config
+from tests.security.person import DENIED, Person, Said
 from tests.security.shipped import SHIPPED, ShippedMosquitto
 from tests.test_app import gateway, stopped, write_config
 
@@ -58,11 +58,13 @@ async def broker(tmp_path: Path) -> AsyncIterator[ShippedMosquitto]:
 
 
 @asynccontextmanager
-async def people(broker: ShippedMosquitto) -> AsyncIterator[dict[str, Person]]:
+async def people(broker: ShippedMosquitto, but: str = "") -> AsyncIterator[dict[str, Person]]:
+    """Everybody, one connection each."""
     async with AsyncExitStack() as stack:
         yield {
             user: await stack.enter_async_context(Person(broker.port, user, password, broker.tls))
             for user, password in PASSWORDS.items()
+            if user != but
         }
 
 
@@ -96,10 +98,10 @@ async def test_everybody_may_do_exactly_what_the_role_says(broker: ShippedMosqui
             await person.publish("x", b"{}")  # denied; its answer comes after all that was said before
             expected = {f"{BASE}/{topic}" for topic in READS[user]}
             assert person.topics() == expected, user
-        async with Person(broker.port, OTHER, "second", broker.tls) as late:  # what is retained is no way around it
-            await late.subscribe(f"{BASE}/#")
-            await late.publish("x", b"{}")
-            assert late.topics() == set()
+    async with Person(broker.port, OTHER, "second", broker.tls) as late:  # what is retained is no way around it
+        await late.subscribe(f"{BASE}/#")
+        await late.publish("x", b"{}")
+        assert late.topics() == set()
 
 
 async def test_who_does_not_say_who_he_is_stays_out(broker: ShippedMosquitto) -> None:
@@ -127,7 +129,7 @@ async def test_a_gateway_says_everything_and_hears_who_may_speak(broker: Shipped
     }
     scanner = Mosquitto(tmp_path).port  # a free one
     more["scanners"][0]["listen"] = f"127.0.0.1:{scanner}"
-    async with people(broker) as somebody, SimReader("dock-1") as reader:
+    async with people(broker, but=BASE) as somebody, SimReader("dock-1") as reader:
         wms, operator = somebody["wms"], somebody["operator"]
         await wms.subscribe("edgegw/v1/+/+/#")
         await operator.subscribe("edgegw/v1/+/+/cmd/+/reply")
@@ -184,6 +186,73 @@ async def test_what_was_acknowledged_outlives_a_broker_that_is_killed(broker: Sh
     async with Person(broker.port, "wms", "third", broker.tls, session="wms-1") as wms:
         heard = await wms.until(lambda heard: len(heard) == 100)
     assert [said.payload for said in heard] == [b"%d" % number for number in range(100)]
+
+
+@pytest.mark.parametrize("thief", [OTHER, "operator"])
+async def test_nobody_takes_over_what_waits_for_another(broker: ShippedMosquitto, thief: str) -> None:
+    """Whose client id it says decides nothing: a clean start under it must not throw away what waits there."""
+    async with Person(broker.port, "wms", "third", broker.tls, session="wms-1") as wms:
+        await wms.subscribe("edgegw/v1/+/+/evt/#")
+    async with Person(broker.port, BASE, "first", broker.tls) as somebody:
+        assert await somebody.publish(f"{BASE}/evt/movement", b"{}") == 0
+    for name in ("wms-1", "wms"):
+        async with Person(broker.port, thief, PASSWORDS[thief], broker.tls, client_id=name) as stranger:
+            assert stranger.code == 0
+    async with Person(broker.port, "wms", "third", broker.tls, session="wms-1") as wms:
+        assert [said.payload for said in await wms.until(bool)] == [b"{}"]
+
+
+async def test_nobody_ends_the_connection_of_a_gateway(broker: ShippedMosquitto, tmp_path: Path) -> None:
+    """Nor throws away its last will, with a password or with a certificate."""
+    went = ["connecting", "up", "stopped"]
+    paper = broker.clients.issue(OTHER)
+    certified = broker.tls
+    certified.load_cert_chain(paper.cert, paper.key)
+    thieves = ((broker.port, "wms", "third", broker.tls), (broker.mtls_port, None, None, certified))
+    own = broker.clients.issue(BASE)
+    with_certificate = {
+        "host": "127.0.0.1",
+        "port": broker.mtls_port,
+        "tls": {"ca_file": str(broker.authority.ca), "cert_file": str(own.cert), "key_file": str(own.key)},
+    }
+    for number, settings in enumerate((secured(broker, tmp_path), with_certificate)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        config, _ = write_scanner_config(folder, broker.port, mqtt=settings)
+        async with gateway(config) as process:
+            await until_status(folder, links__mqtt__status="up")
+            for port, user, password, tls in thieves:
+                for name in ("edgegw-dc-1-gw-1", BASE):
+                    async with Person(port, user, password, tls, client_id=name) as stranger:
+                        assert stranger.code == 0
+            async with Person(broker.port, "operator", "fourth", broker.tls) as operator:
+                await operator.subscribe(f"{BASE}/status")
+                heard = await operator.until(bool)
+                assert json.loads(heard[-1].payload)["online"] is True
+            _, log = await stopped(process)
+        assert [line["status"] for line in map(json.loads, log.splitlines()) if line.get("link") == "mqtt"] == went
+
+
+async def test_a_gateway_that_went_away_finds_its_session_by_its_name(broker: ShippedMosquitto, tmp_path: Path) -> None:
+    """Killed and started again: what waited in the journal goes on, and nobody else was put out."""
+    settings = secured(broker, tmp_path)
+    config, scanner = write_scanner_config(tmp_path, broker.port, mqtt=settings)
+    async with Person(broker.port, "wms", "third", broker.tls) as wms:
+        await wms.subscribe("edgegw/v1/+/+/evt/#")
+        for text in ("ONE", "TWO"):
+            async with gateway(config) as process:
+                await until_status(tmp_path, links__mqtt__status="up")
+                await scan(scanner, text)
+                await until_status(tmp_path, backlog__pending=0, counters__journal__events=1)
+                process.kill()
+                await process.wait()
+        await wms.until(lambda heard: scanned(heard) >= {(1, "ONE"), (2, "TWO")})
+
+
+def scanned(heard: list[Said]) -> set[tuple[int, str]]:
+    """Numbers of events, and the text that was scanned."""
+    events = [json.loads(said.payload) for said in heard if "/evt/" in said.topic]
+    return {(event["seq"], event["data"]["evidence"]["tag"]) for event in events}
 
 
 def test_the_page_installs_what_is_shipped() -> None:

@@ -9,6 +9,7 @@ import re
 import shutil
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -76,12 +77,13 @@ def test_no_certificate_cut_or_changed_does_more_than_say_so(authority: Authorit
 
 
 def checked(folder: Path, **tls: Path) -> list[str]:
-    """The warnings of `edgegw check` about these files."""
+    """What `edgegw check` warns of about these files, or refuses."""
     named = {key: str(path) for key, path in tls.items()}
     file, _ = write_scanner_config(folder, 1, mqtt={"host": "broker.example", "tls": named})
     result = CliRunner().invoke(check, [str(file), "--format", "json"])
-    assert result.exit_code == 0, result.output
-    return [warning["text"].removeprefix(f"{file}:") for warning in json.loads(result.output)["warnings"]]
+    said = json.loads(result.output)
+    assert result.exit_code == (78 if said["faults"] else 0), result.output
+    return [one["text"].removeprefix(f"{file}:") for one in (*said["faults"], *said["warnings"])]
 
 
 @pytest.mark.parametrize(
@@ -151,6 +153,24 @@ def test_check_names_what_cannot_be_used(
     assert f"mqtt.tls.{key}: {sentence.format(cert=paper.cert, key=paper.key)}" in warning
 
 
+@pytest.mark.parametrize("key", ["ca_file", "cert_file", "key_file"])
+def test_nobody_waits_for_what_comes_out_of_a_fifo(authority: Authority, tmp_path: Path, key: str) -> None:
+    """One in the place of a certificate once stopped the whole gateway. In a process of its own: it can be ended."""
+    paper, fifo = authority.issue("edge"), tmp_path / "fifo"
+    os.mkfifo(fifo)
+    files = {"ca_file": authority.ca, "cert_file": paper.cert, "key_file": paper.key, key: fifo}
+    assert f"mqtt.tls.{key}: {fifo} is no file - check the path" in checked(tmp_path, **files)[0]
+    program = (
+        f"from edgegw.config.model import Tls\nfrom edgegw.tls import tls_context\ntls_context(Tls({_said(files)}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30)
+    assert f"UnusableFileError: cannot use tls.{key} ({fifo} is no file): check the path" in done.stderr
+
+
+def _said(files: dict[str, Path]) -> str:
+    return ", ".join(f"{key}={str(file)!r}" for key, file in files.items())
+
+
 def test_check_names_a_ca_file_that_is_over(authority: Authority, tmp_path: Path) -> None:
     """Of several the one that lasts longest counts: an old one beside it does no harm."""
     old, new = (authority.issue(name, days=days, from_days=-99).cert for name, days in (("old", -3), ("new", 90)))
@@ -209,9 +229,9 @@ async def test_nothing_below_tls_1_2_and_nobody_without_a_right_certificate(tmp_
 async def test_check_knocks_at_the_broker(tmp_path: Path) -> None:
     broker = ShippedMosquitto(tmp_path)
 
-    async def knocked(**tls: str) -> str:
+    async def knocked(port: int = broker.port, **tls: str) -> str:
         config, _ = write_scanner_config(
-            tmp_path, broker.port, mqtt={"host": "127.0.0.1", "port": broker.port, "tls": tls}
+            tmp_path, port, mqtt={"host": "127.0.0.1", "port": port, **({"tls": tls} if tls else {})}
         )
         result = await asyncio.to_thread(CliRunner().invoke, check, [str(config), "--connect"])
         return result.output
@@ -223,12 +243,50 @@ async def test_check_knocks_at_the_broker(tmp_path: Path) -> None:
         assert "set mqtt.host or mqtt.tls.server_name to a name in the certificate" in await knocked(
             ca_file=ca, server_name="wrong.test"
         )
-        assert "set mqtt.tls.ca_file to the certificate of the authority" in await knocked()
+        assert "set mqtt.tls.ca_file to the certificate of the authority" in await knocked(
+            ca_file=str(broker.clients.ca)
+        )
+        assert "instead of answering CONNECT - does it want TLS? write `tls: true`" in await knocked()
+        paper = broker.clients.issue("edgegw/v1/dc-1/gw-1")
+        named = {"cert_file": str(paper.cert), "key_file": str(paper.key)}
+        assert "takes our certificate; its" in await knocked(broker.mtls_port, ca_file=ca, **named)
+        assert "does not accept our certificate" in await knocked(broker.mtls_port, ca_file=ca)
     for days, words in ((20.5, "in 20 days - renew it"), (-1.0, "its date is")):
         paper = broker.authority.issue("broker", days=days, from_days=-30)
         broker.replace_server(paper.cert, paper.key)
         async with broker:
             assert words in await knocked(ca_file=ca)
+
+
+async def _say(words: bytes, writer: asyncio.StreamWriter) -> None:
+    writer.write(words)
+    await writer.drain()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "what answers there does not speak MQTT - is mqtt.port the broker's MQTT port?"),
+        (b"", "nothing has answered CONNECT for 0.3 s - is mqtt.port the broker's MQTT port?"),
+        (b"\x20\x02\x00\x05", "answers; nobody was logged in"),
+    ],
+)
+async def test_an_open_port_is_no_broker(
+    tmp_path: Path, words: bytes, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgegw.cli.knock.CONNECT_S", 0.3)
+    ended: list[asyncio.Future[bytes]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _say(words, writer)
+        ended.append(asyncio.ensure_future(reader.read()))
+        await ended[-1]
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        config, _ = write_scanner_config(tmp_path, server.sockets[0].getsockname()[1])
+        result = await asyncio.to_thread(CliRunner().invoke, check, [str(config), "--connect"])
+    assert sentence in result.output
 
 
 def gateway_config(folder: Path, broker: ShippedMosquitto, paper: Paper) -> tuple[Path, int]:

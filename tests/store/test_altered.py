@@ -95,6 +95,13 @@ async def test_a_journal_without_a_table_is_set_aside(path: Path, table: str) ->
         "UPDATE epoch SET epoch = 'another'",
         "INSERT INTO event VALUES (9223372036854775807, 0, 'x', x'00')",
         "INSERT INTO outbox (seq) VALUES (2)",
+        "UPDATE meta SET last_seq = 9223372036854775807",
+        "UPDATE meta SET last_seq = -5; DELETE FROM event; DELETE FROM outbox",
+        "UPDATE epoch SET base = -1",
+        "INSERT INTO decision VALUES (9223372036854775807, 0, 'u', 'p', 0, 1, x'00')",
+        "INSERT INTO growth VALUES (9223372036854775807, 'door/x', 'u', '')",
+        "CREATE TRIGGER late AFTER INSERT ON outbox BEGIN DELETE FROM outbox; END",
+        "CREATE VIEW mine AS SELECT * FROM event",
     ],
 )
 async def test_a_journal_whose_counters_cannot_be_right_is_set_aside(path: Path, script: str) -> None:
@@ -103,6 +110,18 @@ async def test_a_journal_whose_counters_cannot_be_right_is_set_aside(path: Path,
         epoch = journal.epoch
     alter(path, script)
     await expect_set_aside(path, epoch)
+
+
+async def test_a_trigger_that_makes_events_vanish_is_named(path: Path) -> None:
+    """Every event would be on disk, and none of them in the outbox: lost without a word."""
+    async with opened(path):
+        pass
+    alter(path, "CREATE TRIGGER late AFTER INSERT ON outbox BEGIN DELETE FROM outbox WHERE seq = new.seq; END")
+    async with opened(path) as journal:
+        assert "another program has put trigger late into it" in journal.troubles()["damaged"]
+        add(journal)
+        await journal.flush()
+        assert await pending_seqs(journal) == [1]
 
 
 async def test_rows_of_the_wrong_type_are_counted_and_hurt_nothing(path: Path) -> None:

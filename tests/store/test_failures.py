@@ -157,7 +157,8 @@ async def test_a_full_disk_costs_history_first(disk: Path) -> None:
         assert counters.get("journal", "failed_commits") > 0
         assert counters.get("journal", "events_forgotten") > 1000
         assert not Path(f"{path}.ballast").exists()
-        assert "the disk is full" in journal.troubles()["disk"]
+        assert journal.troubles()["disk"].startswith("the disk is full")
+        assert journal.troubles()["disk"].endswith("; free 7 MB")
         assert await pending_seqs(journal) == list(range(5001, 11_001))
         assert await journal._connection.read("PRAGMA integrity_check") == [("ok",)]
 

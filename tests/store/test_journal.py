@@ -53,18 +53,29 @@ async def test_what_is_collected_in_one_step_is_one_commit(path: Path) -> None:
     assert counters.get("journal", "events") == 100
 
 
+async def commits(counters: Counters, count: int) -> None:
+    while counters.get("journal", "commits") < count:
+        await asyncio.sleep(0.01)
+
+
 async def test_a_full_group_does_not_wait_for_the_clock(path: Path) -> None:
-    async with opened(path, commit_ms=10_000, commit_rows=10) as journal, writing(journal):
-        for _ in range(9):
-            add(journal)
+    counters = Counters()
+    async with opened(path, commit_ms=10_000, commit_rows=10, counters=counters) as journal, writing(journal):
+        for number in range(9):
+            journal.put_state("door-1", str(number), "weighed")
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(journal.wait_committed(0), 0.2)
-        add(journal)
-        await asyncio.wait_for(journal.wait_committed(9), 5)
+            await asyncio.wait_for(commits(counters, 1), 0.2)
+        journal.put_state("door-1", "9", "weighed")
+        await asyncio.wait_for(commits(counters, 1), 5)
 
 
-async def test_a_lone_event_waits_for_the_clock_only(path: Path) -> None:
-    async with opened(path, commit_ms=20, commit_rows=1000) as journal, writing(journal):
+@pytest.mark.parametrize("first", [True, False])
+async def test_an_event_does_not_wait_for_the_clock(path: Path, first: bool) -> None:
+    """Not even where something that can wait was there before it."""
+    async with opened(path, commit_ms=10_000, commit_rows=1000) as journal, writing(journal):
+        if not first:
+            journal.put_state("door-1", "u", "weighed")
+            await asyncio.sleep(0.05)
         add(journal)
         await asyncio.wait_for(journal.wait_committed(0), 5)
 
@@ -178,6 +189,25 @@ async def test_backlog_says_how_long_the_oldest_has_waited(path: Path) -> None:
         journal.mark_published(1)
         await journal.flush()
         assert await journal.backlog() == Backlog(pending=2, parked=0, oldest_age_s=20)
+
+
+async def test_the_first_that_waits_is_the_first_that_was_never_delivered(path: Path) -> None:
+    async with opened(path) as journal:
+        assert await journal.first_waiting() == 1
+        for _ in range(5):
+            add(journal)
+        journal.mark_published(1, 2, 3)
+        await journal.flush()
+        assert await journal.first_waiting() == 4
+        await journal.put_back(1, 3)  # sent again
+        assert await journal.first_waiting() == 4
+        await journal.begin_epoch()  # numbers 1 to 5 of it: what came since the start
+        journal.mark_published(1, 2)
+        await journal.flush()
+        assert await journal.first_waiting() == 4
+        journal.mark_published(3, 4, 5)
+        await journal.flush()
+        assert await journal.first_waiting() == journal.last_number + 1 == 6
 
 
 async def test_room_bounds_what_waits_and_opens_again(path: Path) -> None:

@@ -37,3 +37,18 @@ async def test_history_that_can_go_is_nobodys_trouble(tmp_path: Path) -> None:
             journal.mark_published(add(journal, "x" * 4000))
         await tidy_up(journal)
         assert journal.troubles() == {}
+
+
+async def test_what_is_large_without_waiting_is_said_as_it_is(tmp_path: Path) -> None:
+    """Nothing waits: the broker must not be blamed."""
+    async with opened(tmp_path / "journal.db", max_mb=8) as journal:
+        for number in range(2200):
+            journal.put_state("door/x", f"unit {number}", "x" * 4000)
+        journal.mark_published(add(journal))
+        await tidy_up(journal)
+        (sentence,) = journal.troubles().values()
+        assert sentence.startswith("parked events and what is known of units take more than journal.max_mb (8 MB)")
+        for number in range(2200):
+            journal.put_state("door/x", f"unit {number}", None)
+        await tidy_up(journal)
+        assert journal.troubles() == {}

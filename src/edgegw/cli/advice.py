@@ -78,8 +78,8 @@ def _reads(evidence: Evidence) -> Iterator[Advice]:
 
 
 def _lying(evidence: Evidence) -> Iterator[Advice]:
-    lying = evidence.outcome.lying()
-    share = sum(one.reads for one in lying) / (evidence.ears.reads_at(evidence.door.name) or 1)
+    lying, reads = evidence.outcome.lying(), evidence.ears.by_tag(evidence.door.name)
+    share = sum(reads[one.tag] for one in lying) / (reads.total() or 1)
     if share > MOSTLY_LYING:
         yield Advice(
             f"{share:.0%} of all reads are of {counted(len(lying), 'tag')} that lie there: what moves is heard less",

@@ -13,7 +13,8 @@ from edgegw.cli.config_file import config_file
 from edgegw.cli.faults import tell
 from edgegw.cli.preflight import Report, examine
 from edgegw.config.model import Config, Door, Reader, Scanner, Station
-from edgegw.core.event import TYPES, Origin
+from edgegw.core.documents import EVENTS
+from edgegw.core.event import Origin
 from edgegw.errors import Fault
 
 
@@ -28,7 +29,7 @@ from edgegw.errors import Fault
 )
 @click.option("--deny-warnings", is_flag=True, help="Exit 78 for warnings, too.")
 @click.option("--file-only", is_flag=True, help="Do not look at this machine (files, ports, folders).")
-@click.option("--connect", is_flag=True, help="Also connect to the broker (TCP and TLS; nobody is logged in).")
+@click.option("--connect", is_flag=True, help="Also connect to the broker; nobody is logged in.")
 @click.pass_context
 def check(ctx: click.Context, path: Path, form: str, deny_warnings: bool, file_only: bool, connect: bool) -> None:
     """Check the configuration FILE without starting anything.
@@ -82,6 +83,7 @@ def _as_json(report: Report) -> str:
         "warnings": [_as_object(warning) for warning in report.warnings],
         "notes": list(report.notes),
         "topics": topics(config) if config else [],
+        "hears": heard_topics(config) if config else [],
     }
     return json.dumps(document, indent=2, ensure_ascii=False)
 
@@ -132,18 +134,34 @@ def describe(config: Config) -> list[str]:
         *map(_scanner, config.scanners),
         f"  broker {_address(config.mqtt.host, config.mqtt.effective_port)}{security}{user}",
         *(f"    topic {topic}" for topic in topics(config)),
+        *(f"    hears {topic}" for topic in heard_topics(config)),
         f"  journal {config.journal.path}",
     ]
 
 
 def topics(config: Config) -> list[str]:
-    """Where central systems will find the events and the state of this gateway."""
-    base = Origin(config.mqtt.prefix, config.site, config.gateway).base
+    """Where this gateway publishes."""
+    base, epcis = _base(config), "epcis" in config.delivery.formats
     return [
-        *(f"{base}/evt/{event}" for event in TYPES),
+        *(f"{base}/evt/{event}" for event in EVENTS),
+        *(f"{base}/epcis/{kind}" for kind in ("ObjectEvent", "AggregationEvent") if epcis),
         f"{base}/status",
         *(f"{base}/reader/{reader.name}" for reader in config.readers),
+        *(f"{base}/loc/{door.name}" for door in config.doors),
+        *(f"{base}/loc/{station.name}" for station in config.stations),
+        *(f"{base}/cmd/{command}/reply" for command in config.delivery.commands),
     ]
+
+
+def heard_topics(config: Config) -> list[str]:
+    """What it subscribes to."""
+    base = _base(config)
+    confirmations = [f"{base}/ack"] if config.delivery.confirm == "central" else []
+    return [*confirmations, *(f"{base}/cmd/{command}" for command in config.delivery.commands)]
+
+
+def _base(config: Config) -> str:
+    return Origin(config.mqtt.prefix, config.site, config.gateway).base
 
 
 def _door(door: Door) -> str:

@@ -30,8 +30,15 @@ def config_file(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command whose arguments name other things the parameter `path`: `-c FILE`, or the usual one."""
+    """Give a command whose arguments name other things the parameter `path`: `-c FILE`, or the usual one. Exit 64 when
+    that is missing."""
+
+    @functools.wraps(command)
+    def with_path(*args: Any, named: Path | None, **options: Any) -> Any:
+        if not (named or DEFAULT_CONFIG.exists()):
+            raise click.UsageError(f"there is no {DEFAULT_CONFIG}: name a configuration with -c FILE")
+        return command(*args, path=named or DEFAULT_CONFIG, **options)
+
     kind = click.Path(path_type=Path, readable=False)
-    return click.option(
-        "-c", "--config", "path", type=kind, default=DEFAULT_CONFIG, show_default=True, help="The configuration."
-    )(command)
+    help_text = f"The configuration. Default: {DEFAULT_CONFIG}"
+    return click.option("-c", "--config", "named", type=kind, help=help_text)(with_path)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from edgegw.cli.config_file import config_option
+from edgegw.cli.reasons import counted
 from edgegw.cli.request import have_done
 from edgegw.config.load import load
 from edgegw.store.summary import parked_events
@@ -43,6 +44,12 @@ def _chosen(numbers: tuple[int, ...], everything: bool) -> dict[str, Any]:
     return {"all": True} if everything else {"seqs": list(numbers)}
 
 
+def _tell_unknown(numbers: tuple[int, ...], answer: dict[str, Any]) -> None:
+    wanted = len(set(numbers))
+    if (unknown := wanted - answer["events"] - answer["unreadable"]) > 0:  # with --all none is named
+        click.echo(f"Not parked: {unknown} of {wanted}; see edgegw parked list.")
+
+
 @parked.command()
 @click.argument("numbers", nargs=-1, type=click.IntRange(min=1), metavar="[NUMBER]...")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
@@ -50,9 +57,10 @@ def _chosen(numbers: tuple[int, ...], everything: bool) -> dict[str, Any]:
 def retry(numbers: tuple[int, ...], everything: bool, path: Path) -> None:
     """Send them after all, under new numbers."""
     answer = have_done(path, {"do": "parked-retry", **_chosen(numbers, everything)})
-    click.echo(f"{answer['events']} events are sent under new numbers.")
+    click.echo(f"{counted(answer['events'], 'event')} sent under new numbers.")
     if answer["unreadable"]:
-        click.echo(f"{answer['unreadable']} were not written by edgegw: they stay.")
+        click.echo(f"Not written by edgegw, so left there: {answer['unreadable']}.")
+    _tell_unknown(numbers, answer)
 
 
 @parked.command()
@@ -62,4 +70,5 @@ def retry(numbers: tuple[int, ...], everything: bool, path: Path) -> None:
 def drop(numbers: tuple[int, ...], everything: bool, path: Path) -> None:
     """Give them up for good."""
     answer = have_done(path, {"do": "parked-drop", **_chosen(numbers, everything)})
-    click.echo(f"{answer['events']} events are given up.")
+    click.echo(f"{counted(answer['events'], 'event')} given up.")
+    _tell_unknown(numbers, answer)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from edgegw.config.surroundings import JOURNAL, Trouble
 from edgegw.config.tree import Finding, locate
 from edgegw.errors import ConfigError, Fault, StoreFailed
 from edgegw.store.migrate import shipped_migrations
+from edgegw.store.space import missing_bytes
 from edgegw.store.summary import owner
 
 SERVICE_USER = "edgegw"
@@ -56,8 +59,9 @@ def examine(file: Path, *, file_only: bool = False, connect: bool = False) -> Re
         return Report(file, warnings=loaded.warnings, loaded=loaded)
     to_edit = _faults(loaded, file, surroundings.faults(loaded.config))
     in_the_way = _faults(loaded, file, surroundings.obstacles(loaded.config)) or _foreign_journal(loaded, file)
-    broker = knock(loaded.config.mqtt) if connect else Heard()
-    doubtful = _faults(loaded, file, [*surroundings.warnings(loaded.config), *broker.troubles])
+    broker = knock(loaded.config.mqtt) if connect and not to_edit else Heard()
+    troubles = [*surroundings.warnings(loaded.config), *_little_room(loaded.config.journal.path), *broker.troubles]
+    doubtful = _faults(loaded, file, troubles)
     return Report(
         file,
         CONFIG if to_edit else UNAVAILABLE if in_the_way else OK,
@@ -104,6 +108,23 @@ def _foreign_journal(loaded: Loaded, file: Path) -> tuple[Fault, ...]:
         hint = "set gateway back, or give this gateway its own journal.path"
         return _faults(loaded, file, [Trouble(JOURNAL, problem, hint)])
     return ()
+
+
+def _little_room(journal: Path) -> Iterator[Trouble]:
+    """A full disk must not come before there is what recovers from it."""
+    with contextlib.suppress(OSError):
+        needed, free = missing_bytes(journal), shutil.disk_usage(_existing(journal.parent)).free
+        if free < needed:
+            problem = f"only {free >> 20} MB are free on its disk, and the journal begins with {_megabytes(needed)} MB"
+            yield Trouble(JOURNAL, problem, "free some space: on a full disk reading is held back")
+
+
+def _existing(folder: Path) -> Path:
+    return next(one for one in (folder, *folder.parents) if os.path.isdir(one))
+
+
+def _megabytes(size: int) -> int:
+    return -(-size // (1 << 20))
 
 
 def _user_note() -> str:

@@ -31,7 +31,7 @@ from edgegw.core.model import TagRead
 from edgegw.errors import EdgegwError, LinkRefused
 from edgegw.sources.llrp import LlrpLink
 from edgegw.supervise import READER, LinkState, keep
-from edgegw.tap import socket_path
+from edgegw.tap import HEARD, socket_path
 
 LONGEST_LINE = 1 << 16
 
@@ -112,7 +112,6 @@ async def _record(config: Config, tape: Tape, seconds: float) -> None:
             click.echo(f"no gateway runs: asking the readers directly for {seconds} s", err=True)
             await _ask_readers(config, tape, seconds, stop)
         else:
-            click.echo(f"listening to the gateway for {seconds} s", err=True)
             await _listen(*tapped, tape, seconds, stop)
 
 
@@ -146,7 +145,10 @@ async def _listen(
 ) -> None:
     async def take() -> None:
         while text := await reader.readline():
-            _take(text.decode(), tape)
+            if text == HEARD:
+                click.echo(f"listening to the gateway for {seconds} s", err=True)
+            else:
+                _take(text.decode(), tape)
 
     taking = asyncio.create_task(take())
     waiting = asyncio.create_task(_stopped(stop, seconds))
@@ -175,10 +177,14 @@ def _take(text: str, tape: Tape) -> None:
 
 
 class Watch:
-    """Says how readers feel."""
+    """Says how readers feel, when that changes."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, LinkState] = {}
 
     def link(self, state: LinkState) -> None:
-        if state.status in ("up", "down", "refused"):
+        if state.status in ("up", "down", "refused") and state != self._told.get(state.link):
+            self._told[state.link] = state
             click.echo(f"{state.link}: {state.status}{f': {state.reason}' if state.reason else ''}", err=True)
 
     def reading(self, reader: str, capabilities: Capabilities, missing: tuple[str, ...]) -> None:

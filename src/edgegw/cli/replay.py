@@ -18,6 +18,7 @@ from edgegw.core.counters import Counters
 from edgegw.core.event import unit_key
 from edgegw.core.model import Decision, Evidence, Movement, Passed, SideSight, TagRead, Why
 from edgegw.core.pipeline import Pipeline
+from edgegw.core.survey import Ears
 from edgegw.sources.replay import recorded_reads
 
 
@@ -36,12 +37,14 @@ def replay(path: Path, reads: Path, events: IO[str], verdicts: IO[str] | None) -
     The same reads and configuration give the same output, however fast the machine is. A summary of what was
     counted goes to stderr.
     """
-    counters = Counters()
-    for decision in replayed(load(path), recorded_reads(reads), counters):
+    counters, ears = Counters(), Ears({})
+    for decision in replayed(load(path), ears.listen(recorded_reads(reads)), counters):
         if isinstance(decision, Movement):
             _write(events, _movement(decision))
         if verdicts is not None and isinstance(decision, Movement | Passed):
             _write(verdicts, _verdict(decision))
+    if not ears.total:
+        click.echo(f"{reads} holds no reads", err=True)
     for scope, tally in counters.snapshot().items():
         click.echo(f"{scope}:", err=True)
         for reason, count in tally.items():

@@ -14,8 +14,9 @@ from edgegw.commands import Commands
 from edgegw.config import Config
 from edgegw.config.load import load
 from edgegw.core.counters import Counters
-from edgegw.errors import LinkDown, LinkRefused, StoreFailed
+from edgegw.errors import LinkDown, LinkRefused
 from edgegw.store.journal import Journal
+from edgegw.store.summary import refuse_missing
 
 
 def have_done(path: Path, request: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +38,6 @@ async def _ask(config: Config, request: dict[str, Any]) -> dict[str, Any]:
         raise
     except LinkDown:
         click.echo("The gateway does not run: what is changed now takes effect when it starts.", err=True)
-    if not config.journal.path.exists():
-        raise StoreFailed(f"journal {config.journal.path}: there is no such file: has the gateway ever run?")
+    refuse_missing(config.journal.path)
     async with Journal.opened(config.journal, config.gateway, Counters(), Clock().now) as journal:
         return await Commands(journal).do(request, "the command line")

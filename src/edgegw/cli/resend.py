@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edgegw.cli.config_file import config_option
+from edgegw.cli.reasons import counted
 from edgegw.cli.request import have_done
 
 
@@ -25,10 +26,9 @@ def resend(first: int, last: int, epoch: str | None, path: Path) -> None:
     Examples:
       edgegw resend 1200 1300
     """
+    if last < first:
+        raise click.UsageError(f"from {first} to {last} is no range: name the lower number first")
     answer = have_done(path, {"do": "resend", "from": first, "to": last, **({"epoch": epoch} if epoch else {})})
-    click.echo(f"{answer['events']} events are sent again.")
-    waiting = last - first + 1 - answer["events"]
-    if waiting:
-        click.echo(
-            f"{waiting} others wait to be sent anyway, or are not kept any more: the oldest is {answer['oldest']}."
-        )
+    click.echo(f"{counted(answer['events'], 'event')} sent again.")
+    if others := last - first + 1 - answer["events"]:
+        click.echo(f"Not sent again: {others}, kept no more or waiting anyway; the oldest kept is {answer['oldest']}.")

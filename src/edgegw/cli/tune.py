@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,7 +78,7 @@ def tune(door: str, reads: Path, path: Path, settings: tuple[str, ...]) -> None:
         _head(present, ears),
         _table(now, then, changes),
         _differences(now, then),
-        _lying(now),
+        _lying(now, ears.by_tag(door)),
         _advice(evidence),
         _proposal(proposed, changes),
     )
@@ -243,15 +244,15 @@ def _listed(title: str, movements: list[Movement]) -> Iterator[str]:
         yield f"  and {len(movements) - SHOWN} more"
 
 
-def _lying(now: Outcome) -> Iterator[str]:
+def _lying(now: Outcome, reads: Counter[str]) -> Iterator[str]:
     lying, steady_db = now.lying(), now.steady_db()
     if not lying:
         return
     level = "" if steady_db is None else f"; what lies still here wanders by less than {steady_db:.1f} dB"
     yield f"\n{counted(len(lying), 'tag')} lie here{level}:"
-    for one in lying[:SHOWN]:
+    for one in sorted(lying, key=lambda one: -reads[one.tag])[:SHOWN]:
         spread = "" if one.spread_db is None else f", wanders by {one.spread_db:.1f} dB"
-        yield f"  {one.tag}  {one.side}, {counted(one.reads, 'read')} in {one.seen_s:.0f} s{spread}"
+        yield f"  {one.tag}  {one.side}, {counted(reads[one.tag], 'read')} in {one.seen_s:.0f} s{spread}"
     if len(lying) > SHOWN:
         yield f"  and {len(lying) - SHOWN} more"
 

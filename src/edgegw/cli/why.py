@@ -16,7 +16,7 @@ from edgegw.cli.told import Archive, Journalled, Replayed, Told
 from edgegw.cli.unit_text import doubt_about, keys_of
 from edgegw.config import Config
 from edgegw.config.load import load
-from edgegw.core.door import episode
+from edgegw.core.door import saved
 from edgegw.core.model import Passed
 from edgegw.core.packed import read_point
 from edgegw.sources.replay import recorded_reads
@@ -127,7 +127,7 @@ def _now(key: str, log: Log | None) -> Iterator[str]:
         yield f"  It is at {place.place}, says {place.read_point}, since {moment(place.t)}."
     for door, _, state in log.being_weighed(key):
         try:
-            seen = episode.from_json(state)
+            seen = saved.from_json(state)
         except ValueError:
             continue
         so_far = f"{counted(seen.reads, 'read')} so far, the last at {clock(seen.last_t, 1)}"

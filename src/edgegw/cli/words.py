@@ -12,6 +12,8 @@ COUNTED = {
     "late_reads": "reads reported long after they happened",
     "no_read_point": "reads by an antenna that no door or station has",
     "empty_epc": "reads of a tag without an EPC",
+    "impossible_epc": "reads of a longer EPC than any tag can hold",
+    "impossible_rssi": "reads with a signal above 0 dBm, taken as not measured",
     "dropped": "reads of tags that no rule names, dropped as configured",
     "bad_frames": "LLRP messages that could not be decoded",
     "other_messages": "LLRP messages that nobody asked for",
@@ -32,6 +34,7 @@ COUNTED = {
     "unidentified_withheld": "scans not published: they name no unit and come too fast",
     "connections": "connections from scanners",
     "connections_broken": "connections that broke",
+    "connections_refused": "connections from addresses that `from` does not name",
     "connections_evicted": "connections closed to make room for a newer one",
     # what a read or scan is, when it is no unit
     "raw": "reads or scans that no rule knows",

@@ -56,7 +56,7 @@ class Papers(NamedTuple):
 def papers(tls: Tls) -> Papers:
     """Look at the files now."""
     files = named_files(tls)
-    unusable = {key: doubt for key, file in files.items() if (doubt := _unreadable(file))}
+    unusable = unreadable(tls)
     valid: dict[str, Validity] = {}
     for key in CERTIFICATE_KEYS.keys() & files.keys() - unusable.keys():
         try:
@@ -66,6 +66,12 @@ def papers(tls: Tls) -> Papers:
     if not unusable and tls.cert_file and (doubt := _mismatch(tls.cert_file, tls.key_file)):
         unusable["key_file" if tls.key_file else "cert_file"] = doubt
     return Papers(valid, unusable)
+
+
+def unreadable(tls: Tls) -> dict[str, Doubt]:
+    """By key of the configuration, which files are not there, may not be read, or are no files: what waits in a FIFO
+    would be waited for."""
+    return {key: doubt for key, file in named_files(tls).items() if (doubt := _unreadable(file))}
 
 
 def named_files(tls: Tls) -> dict[str, Path]:
@@ -180,14 +186,18 @@ def _mismatch(certificate: Path, key: Path | None) -> Doubt | None:
         # The empty password makes an encrypted key an error instead of a question on the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
     except ssl.SSLError as error:
-        return _explain_mismatch(certificate, key or certificate, error.reason or "")
+        return _explain_mismatch(certificate, key, error.reason or "")
     except OSError as error:
         return Doubt("unusable", f"{certificate} cannot be read ({error.strerror})", "check the path")
     return None
 
 
-def _explain_mismatch(certificate: Path, key: Path, reason: str) -> Doubt:
-    if b"ENCRYPTED" in key.read_bytes()[:MAX_BYTES]:
+def _explain_mismatch(certificate: Path, named_key: Path | None, reason: str) -> Doubt:
+    key = named_key or certificate
+    content = key.read_bytes()[:MAX_BYTES]
+    if not named_key and b"PRIVATE KEY" not in content:
+        return Doubt("unusable", f"{certificate} holds no private key", "name the file that does in key_file")
+    if b"ENCRYPTED" in content:
         cure = f"edgegw starts without a person: openssl pkey -in {key} -out NEW takes it off, chmod 600 NEW"
         return Doubt("unusable", f"the private key in {key} has a passphrase", cure)
     if reason == "KEY_VALUES_MISMATCH":

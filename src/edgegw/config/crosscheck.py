@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from edgegw.config import lookalikes
 from edgegw.config.antennas import ALL, Antenna, antenna_map, parse_antenna
-from edgegw.config.model import Config, Door, Station, Tls
+from edgegw.config.model import Config, Door, Station, Tls, is_loopback, split_host_port
 from edgegw.config.suggest import did_you_mean
 from edgegw.config.tree import Finding, Mapping, Node, Path, Place, Scalar, Sequence, locate
 from edgegw.core.model import DoorSide
@@ -54,6 +54,8 @@ def warnings(config: Config, root: Mapping) -> Iterator[Finding]:
         _few_reads_at_doors,
         _ports_against_tls,
         _unverified,
+        _readable_password,
+        _open_ports,
         _nowhere,
         _useless_keys,
         _disturbing_characters,
@@ -286,6 +288,23 @@ def _unverified(config: Config, root: Mapping) -> Iterator[Finding]:
             yield Finding(spot.place, spot.label, problem, "name the CA in ca_file and delete verify")
 
 
+def _readable_password(config: Config, root: Mapping) -> Iterator[Finding]:
+    mqtt = config.mqtt
+    if mqtt.tls or not (mqtt.password_file or mqtt.password_credential) or is_loopback(mqtt.host):
+        return
+    spot = locate(root, ("mqtt", "password_file" if mqtt.password_file else "password_credential"))
+    problem = f"whoever listens on the way to {mqtt.host} can read the password"
+    yield Finding(spot.place, spot.label, problem, "write tls: true, or tls: {ca_file: ...}, under mqtt")
+
+
+def _open_ports(config: Config, root: Mapping) -> Iterator[Finding]:
+    for at, scanner in enumerate(config.scanners):
+        if scanner.listen and not scanner.from_ and not is_loopback(split_host_port(scanner.listen)[0]):
+            spot = locate(root, ("scanners", at, "listen"))
+            problem = "whoever reaches this port can say what was scanned"
+            yield Finding(spot.place, spot.label, problem, "add from: with the scanner's address, such as [10.0.0.31]")
+
+
 def _nowhere(config: Config, root: Mapping) -> Iterator[Finding]:
     """An EPCIS event without a place is legal, and says little."""
     if "epcis" not in config.delivery.formats:
@@ -304,6 +323,8 @@ def _useless_keys(config: Config, root: Mapping) -> Iterator[Finding]:
     for at, scanner in enumerate(config.scanners):
         for key in ("baud", "frame") if scanner.connect or scanner.listen else ():
             yield from _useless(root, ("scanners", at, key), "a network scanner has no serial line")
+        if not scanner.listen:
+            yield from _useless(root, ("scanners", at, "from"), "from belongs to listen, which is not given")
     for at, reader in enumerate(config.readers):
         if reader.stop and reader.stop.gpi is None:
             yield from _useless(root, ("readers", at, "stop", "level"), "level belongs to gpi, which is not given")

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from edgegw.config import explain, schema
 from edgegw.config.model import BRANCHES, Config
-from edgegw.config.suggest import closest
+from edgegw.config.suggest import closest, way_of_secret
 from edgegw.config.tree import (
     Finding,
     Mapping,
@@ -89,6 +89,7 @@ class Examination:
             self._add(place, spot.label, f"does not go together with {others}", "keep one way")
         else:
             hint = f"did you mean '{meant}'?" if meant else f"keys here: {', '.join(known)}"
+            hint = way_of_secret(written, known) or hint
             hint = _decimal_comma(mapping, written) or explain.slip(Scalar(place, written)) or hint
             self._add(place, spot.label, f"unknown key {explain.shortened(written)}", hint)
         if meant is None or meant in mapping.entries:
@@ -170,7 +171,9 @@ class Examination:
     def _not_as_expected(self, spot: Spot) -> None:
         wanted = schema.at(spot.path)
         problem = f"must be {explain.expectation(wanted)} (found {explain.found(spot.node)})"
-        self._add(spot.place, spot.label, problem, explain.hint(spot.node, wanted))
+        self._add(
+            spot.place, spot.label, problem, explain.hint(spot.node, wanted, is_item=isinstance(spot.path[-1], int))
+        )
         spot.drop()
 
 

@@ -87,9 +87,9 @@ def shortened(text: str) -> str:
     return repr(text if len(text) <= _LONGEST_FOUND else text[: _LONGEST_FOUND - 3] + "...")
 
 
-def hint(node: Node, schema: Schema) -> str:
-    """How to mend the value, from how it looks; else what the key means."""
-    return slip(node) or _cure(node, schema) or str(schema.get("description", ""))
+def hint(node: Node, schema: Schema, *, is_item: bool = False) -> str:
+    """How to mend the value, from how it looks; else what the key means. is_item: it stands in a list."""
+    return slip(node) or _cure(node, schema, is_item) or str(schema.get("description", ""))
 
 
 def slip(node: Node) -> str:
@@ -101,10 +101,10 @@ def slip(node: Node) -> str:
     return "put a space before the '#' of a comment" if re.search(r"\S#", node.text) else ""
 
 
-def _cure(node: Node, schema: Schema) -> str:
+def _cure(node: Node, schema: Schema, is_item: bool) -> str:
     kinds = {branch.get("type") for branch in branches(schema)}
     if isinstance(node, Scalar):
-        return _scalar_cure(node.text, schema, kinds)
+        return (_separated(node.text, schema) if is_item else "") or _scalar_cure(node.text, schema, kinds)
     if isinstance(node, Mapping) and kinds == {"array"}:
         example = next((f", such as - {key}: ..." for key in node.entries), "")
         return f"begin each item of the list with '- '{example}"
@@ -140,11 +140,16 @@ def _number_cure(text: str, kinds: set[str | None]) -> str:
     return f"write {with_unit.group(1)}, the unit is in the key's name" if with_unit else ""
 
 
+def _separated(text: str, schema: Schema) -> str:
+    """Several values that were written as one."""
+    parts = re.split(r"[\s;]+", text[:_LONGEST_MENDED])
+    if "pattern" in schema and len(parts) > 1 and all(re.match(schema["pattern"], part) for part in parts):
+        return f"put ',' between them: {', '.join(parts)}"
+    return ""
+
+
 def _pattern_cure(text: str, pattern: re.Pattern[str]) -> str:
     """The text with a usual slip put right, if that makes it fit."""
-    parts = re.split(r"[\s;]+", text)
-    if len(parts) > 1 and all(map(pattern.match, parts)):
-        return f"put ',' between them: {', '.join(parts)}"
     meant = next((mended for mended in _mended(text) if pattern.match(mended)), "")
     quote = '"' if meant.startswith("0") and ":" not in meant else ""
     return f"write {quote}{meant}{quote}" if meant else ""

@@ -54,6 +54,18 @@ def _text(pattern: str, meaning: str) -> FieldInfo:
     return Field(pattern=f"^{pattern}$", json_schema_extra={"patternErrorMessage": meaning})  # type: ignore[no-any-return]  # Field() is typed Any
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine is meant.
+
+    >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "10.0.0.5", "broker", "0.0.0.0")]
+    [True, True, True, False, False, False]
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".").casefold() == "localhost"
+
+
 def _check_host(value: str) -> str:
     try:
         ipaddress.ip_address(value)
@@ -93,6 +105,18 @@ def _check_host_port(value: str, info: ValidationInfo) -> str:
         hint = f"write 0.0.0.0:{value} for every address of this device" if listens else f"write HOST:{value}"
         raise wrong(_HOST_PORT, hint)
     split_host_port(value)
+    return value
+
+
+def _check_network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        try:
+            meant = ipaddress.ip_network(value, strict=False)
+        except ValueError:
+            raise wrong("is no network and no IP address", "such as 10.0.0.0/24 or 10.0.0.31") from None
+        raise wrong("is an address and no network", f"write {meant}, or {value.partition('/')[0]}") from None
     return value
 
 
@@ -157,6 +181,7 @@ AntennaText = Annotated[
 InputText = Annotated[str, _text(rf"{_NAME}/gpi[1-9][0-9]{{0,2}}", "reader/gpi and the number of its input from 1")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Host = Annotated[str, Field(min_length=1), AfterValidator(_check_host)]
+Network = Annotated[str, Field(min_length=1), AfterValidator(_check_network)]
 HostPort = Annotated[str, Field(min_length=1), AfterValidator(_check_host_port)]
 Gln = Annotated[str, _text(r"[0-9]{13}", "a GLN of 13 digits"), AfterValidator(_check_gln)]
 File = Annotated[Path, Field(json_schema_extra={"minLength": 1}), AfterValidator(_from_folder)]
@@ -357,6 +382,9 @@ class Scanner(Model):
     ) = Field(default=None, description="VID:PID or VID:PID:serial of a USB scanner, wherever it is plugged in")
     connect: HostPort | None = Field(default=None, description="host:port of a network scanner to connect to")
     listen: HostPort | None = Field(default=None, description="host:port of ours where a network scanner connects")
+    from_: tuple[Network, ...] = Field(
+        default=(), alias="from", description="with listen: networks or addresses that may connect; default: any"
+    )
     baud: int = Field(default=9600, ge=300, le=4_000_000, description="speed of the serial line")
     frame: Literal["8N1", "8E1", "8O1", "7E1", "7O1", "8N2"] = Field(
         default="8N1", description="data bits, parity and stop bits of the serial line"
@@ -628,7 +656,9 @@ class JournalSettings(Model):
     """The file where every event is safe before it is sent."""
 
     path: File = Field(description="SQLite file; its folder must be writable for edgegw")
-    commit_ms: int = Field(default=250, ge=1, le=10_000, description="write to disk at least this often")
+    commit_ms: int = Field(
+        default=250, ge=1, le=10_000, description="write to disk at least this often; events within 20 ms"
+    )
     commit_rows: int = Field(default=500, ge=1, le=100_000, description="or when this many rows wait")
     keep_h: float = Field(default=24, ge=0, le=8760, description="published events stay this long for a replay")
     max_mb: int = Field(

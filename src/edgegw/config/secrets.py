@@ -19,8 +19,9 @@ _NAME: Final = r"(?:pas{1,3}w\w{0,9}|pass[_-]?(?:word|phrase|code)|pass\b|pwd|se
 _KEY: Final = rf"(?![\w.-]{{0,40}}_(?:file|credential)\b)[\w.-]{{0,40}}{_NAME}[\w.-]{{0,40}}"
 _ASSIGNED: Final = re.compile(rf"(?i)\b({_KEY}[\"']?\s{{0,9}}[:=：]\s{{0,9}})(\S.*)")
 """A key that tells a secret, and the rest of its line: where a secret ends only its author knows."""
-_BESIDE: Final = re.compile(rf"(?i)((?:^|[.,{{\['\"])\s{{0,9}}{_NAME}\s{{1,9}})\S+")
-"""The same without a colon."""
+_OUTER: Final = r"(?<![\w./-])(?:[\w\[\]-]{1,40}\.){1,4}"
+_BESIDE: Final = re.compile(rf"(?i)((?:^|[,{{\['\"]|{_OUTER})\s{{0,9}}{_NAME}\s{{1,9}})\S+")
+"""The same without a colon, where a key begins; not in a path, as files are called mqtt.password, too."""
 _IN_URL: Final = re.compile(r"(\w{1,9}://)?[^\s'\"/@:]{0,200}:[^\s'\"]{0,200}@")
 """Name and password before a host, with the scheme of the URL or without."""
 _TOKEN: Final = re.compile(rf"[^\s'\"“”\[\]{{}},!&*#|>]{{{SHORTEST},}}")

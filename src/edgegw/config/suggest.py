@@ -25,6 +25,9 @@ _OTHER_WORDS = {
 """What people write who know another program."""
 
 
+_SECRETS = ("password", "passwd", "passwort", "passphrase", "pass", "pwd", "secret")
+
+
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` stands for: another case, two letters swapped, or merely alike.
 
@@ -49,6 +52,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint, or nothing."""
     meant = closest(word, known)
     return f"did you mean '{meant}'?" if meant else ""
+
+
+def way_of_secret(word: str, known: Iterable[str]) -> str:
+    """A hint for a password that somebody wants to write into the configuration itself, or nothing.
+
+    >>> way_of_secret("pasword", ["host", "password_file"]), way_of_secret("password_fil", ["password_file"])
+    ('write it into a file, and name that in password_file', '')
+    """
+    known = list(known)
+    if "password_file" not in known or closest(word, [*known, *_SECRETS]) not in _SECRETS:
+        return ""
+    return "write it into a file, and name that in password_file"
 
 
 def _plain(word: str) -> str:

@@ -41,6 +41,9 @@ def faults(config: Config) -> Iterator[Trouble]:
     file = config.journal.path
     if isdir(file):
         yield Trouble(JOURNAL, f"{file} is a folder", f"name a file in it, such as {file}/journal.db")
+    if isinstance(config.mqtt.tls, Tls):
+        unusable = papers(config.mqtt.tls).unusable
+        yield from (Trouble(("mqtt", "tls", key), doubt.problem, doubt.cure) for key, doubt in unusable.items())
     if config.mqtt.password_credential and not has_credentials():
         return  # `warnings` says so; the service may have them
     try:
@@ -78,8 +81,8 @@ def sqlite_note(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
     if mended or not (3, 7, 0) <= version <= (3, 51, 2):
         return ""
     name = ".".join(map(str, version))
-    cure = "fixed in 3.51.3, 3.50.7 and 3.44.6"
-    return f"SQLite {name} has the WAL-reset bug: let no other program write to the journal ({cure})"
+    cause = "harmless while no other program writes to the journal"
+    return f"SQLite {name} has the WAL-reset bug, {cause}: nothing to do (fixed in 3.51.3, 3.50.7 and 3.44.6)"
 
 
 _MENDED: Final[dict[tuple[int, ...], tuple[int, ...]]] = {(3, 44): (3, 44, 6), (3, 50): (3, 50, 7)}
@@ -97,17 +100,20 @@ def _password(config: Config) -> Iterator[Trouble]:
 def _certificates(config: Config, now_s: float) -> Iterator[Trouble]:
     yield from _tls(("mqtt", "tls"), config.mqtt.tls, now_s)
     for at, reader in enumerate(config.readers):
-        yield from _tls(("readers", at, "tls"), reader.tls, now_s)
+        path: TreePath = ("readers", at, "tls")
+        if isinstance(reader.tls, Tls):
+            unusable = papers(reader.tls).unusable
+            yield from (Trouble((*path, key), doubt.problem, doubt.cure) for key, doubt in unusable.items())
+        yield from _tls(path, reader.tls, now_s)
 
 
 def _tls(path: TreePath, tls: bool | Tls, now_s: float) -> Iterator[Trouble]:
+    """What can be used, but not for long, or by too many."""
     if not isinstance(tls, Tls):
         return
-    files, found = named_files(tls), papers(tls)
-    for key, file in files.items():
-        valid = found.valid.get(key)
-        doubt = found.unusable.get(key) or (valid and doubt_in(f"{CERTIFICATE_KEYS[key]} {file}", valid, now_s))
-        if doubt:
+    files = named_files(tls)
+    for key, valid in papers(tls).valid.items():
+        if doubt := doubt_in(f"{CERTIFICATE_KEYS[key]} {files[key]}", valid, now_s):
             yield Trouble((*path, key), doubt.problem, doubt.cure)
     key = "key_file" if tls.key_file else "cert_file"
     if key in files and isfile(files[key]):

@@ -291,6 +291,11 @@ class BacklogShape(TypedDict):
     pending: Count
     parked: Annotated[Count, "the broker did not take them"]
     oldest_age_s: Annotated[float, "of the oldest pending one", keywords(minimum=0)]
+    first: Annotated[
+        int,
+        "first number of this epoch not delivered yet; last_seq + 1: none. What is sent again does not count",
+        keywords(minimum=1),
+    ]
 
 
 class OngoingOutage(OutagePlaces):

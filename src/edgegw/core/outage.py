@@ -20,6 +20,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import astuple, dataclass
+from typing import get_args
 
 from edgegw.core.model import Cause, Outage, Port
 
@@ -27,6 +28,7 @@ STABLE_S = 5.0
 MARGIN_S = 0.5
 """Of the corrected times of reads."""
 ENDED = 16
+MOST_INTERRUPTIONS = 10**9
 GATEWAY_DOWN = "the gateway was not running"
 NOT_YET = "it has not been heard yet"
 
@@ -122,12 +124,13 @@ class Outages:
     def restore(self, name: str, state: str, now: float, exists: Callable[[Port], bool]) -> None:
         """Take back what `take_changed` gave, unless the port exists no more. Raises ValueError for anything else."""
         try:
-            port = Port(*json.loads(name))
-            one = _Open(*json.loads(state))
-            one.since_t = None if one.since_t is None else min(one.since_t, now)
-            one.until_t = None if one.until_t is None else min(one.until_t, now)
-        except TypeError as error:
+            port, one = Port(*json.loads(name)), _Open(*json.loads(state))
+        except (TypeError, RecursionError) as error:
             raise ValueError(f"not an outage: {error!r}") from None
+        if not (_is_port(port) and _is_outage(one)):
+            raise ValueError(f"not an outage: {state[:100]} at {name[:100]}")
+        one.since_t = None if one.since_t is None else min(one.since_t, now)
+        one.until_t = None if one.until_t is None else min(one.until_t, now)
         if exists(port):
             self._put(port, one)
         else:
@@ -158,6 +161,18 @@ class Outages:
     def _saved(self, port: Port) -> str | None:
         one = self._open.get(port)
         return json.dumps(astuple(one), separators=(",", ":")) if one else None
+
+
+def _is_port(port: Port) -> bool:
+    return isinstance(port.device, str) and type(port.antenna) is type(port.input) is int
+
+
+def _is_outage(one: _Open) -> bool:
+    """Anything may stand in a file that another program has written."""
+    has_words = one.cause in get_args(Cause) and isinstance(one.reason, str)
+    has_times = all(t is None or (type(t) in (int, float) and t >= 0.0) for t in (one.since_t, one.until_t))
+    is_counted = type(one.interruptions) is int and 1 <= one.interruptions <= MOST_INTERRUPTIONS
+    return has_words and has_times and is_counted and isinstance(one.recovered, bool)
 
 
 def _name(port: Port) -> str:

@@ -18,7 +18,7 @@ from edgegw.core.counters import Counters
 from edgegw.core.dedupe import Dedupe
 from edgegw.core.dock import ALL_ANTENNAS, Dock
 from edgegw.core.door import Door
-from edgegw.core.door.surroundings import Eyes, Rival, Surroundings, Told
+from edgegw.core.door.surroundings import Eyes, Surroundings, Told
 from edgegw.core.identity import Identifier, Identity
 from edgegw.core.llrp.messages import ReaderEvent
 from edgegw.core.model import (
@@ -239,12 +239,14 @@ class Pipeline:
             return False
         return True
 
-    def restore_outage(self, port: str, state: str, now: float) -> None:
-        """Take back what was out. A port that is no longer configured has nothing to miss."""
+    def restore_outage(self, port: str, state: str, now: float) -> bool:
+        """Take back what was out; False: it cannot be read. A port that is no longer configured has nothing to miss."""
         try:
             self._outages.restore(port, state, now, self._dock.has)
         except ValueError:
             self._counters.add("outages", "unreadable_state")
+            return False
+        return True
 
     # ------------------------------------------------------------ what doors know of the rest of the dock
 
@@ -257,14 +259,14 @@ class Pipeline:
         def were_blind(eyes: Eyes, side: Side, from_t: float, to_t: float) -> bool:
             return self._outages.were_out(ports[eyes, side], from_t, to_t)
 
-        def rival(units: Collection[str], t: float) -> Rival | None:
+        def hears_better(units: Collection[str], t: float) -> bool:
             others = (other for name, other in self._doors.items() if name != door)
-            return next((found for other in others if (found := _rival(self._doors[door], other, units, t))), None)
+            return any(_hears_better(other, self._doors[door], units, t) for other in others)
 
         def told_until(now: float) -> float:
             return self.watermarks.through(self._door_readers[door], now)
 
-        return Surroundings(told_until, partial(self._told, door), were_blind, rival)
+        return Surroundings(told_until, partial(self._told, door), were_blind, hears_better)
 
     def _has_moved(self, unit: str, t: float, door: str) -> bool:
         """Whether it crossed another door around `t`."""
@@ -378,12 +380,12 @@ def _is_there(movement: Movement, known: Whereabout | None) -> bool:
     return since_t <= known.t + BACK_S
 
 
-def _rival(here: Door, other: Door, units: Collection[str], t: float) -> Rival | None:
-    """Whether these units are louder there. A load is what both doors take for one: one tag alone fades, all of them
-    less so."""
+def _hears_better(other: Door, here: Door, units: Collection[str], t: float) -> bool:
+    """Whether these units are weighed and louder there. A load is what both doors take for one: one tag alone fades,
+    all of them less so."""
+    if not any(map(other.is_open, units)):
+        return False
     load = {*units}
     if len(load) > 1:
         load.update(unit for unit in other.crossing_around(t) if here.power_around(unit, t))
-    if sum(other.power_around(unit, t) for unit in load) <= sum(here.power_around(unit, t) for unit in load):
-        return None
-    return "weighing" if any(map(other.is_open, units)) else "weighed"
+    return sum(other.power_around(unit, t) for unit in load) > sum(here.power_around(unit, t) for unit in load)

@@ -43,13 +43,13 @@ class Ears:
 
     def __init__(self, points: Mapping[tuple[str, int], ReadPoint]) -> None:
         self._points = points
-        self._reads: Counter[tuple[str, int]] = Counter()
+        self._reads: Counter[tuple[str, int, bytes]] = Counter()
         self.total = self.late = self.without_rssi = 0
         self.first_t, self.last_t = math.inf, -math.inf
 
     def listen(self, reads: Iterable[TagRead]) -> Iterator[TagRead]:
         for read in reads:
-            self._reads[read.reader, read.antenna] += 1
+            self._reads[read.reader, read.antenna, read.epc] += 1
             self.total += 1
             self.late += read.late
             self.without_rssi += read.rssi_dbm is None
@@ -63,26 +63,39 @@ class Ears:
     def by_antenna(self, door: str) -> dict[str, Ear]:
         """`reader/antenna` -> what it heard, for all of the door's antennas and those without a read point."""
         used = {antenna: Ear(0, point) for antenna, point in self._points.items() if antenna[1] != ALL_ANTENNAS}
-        for antenna, reads in self._reads.items():
-            used[antenna] = Ear(reads, self._points.get(antenna) or self._points.get((antenna[0], ALL_ANTENNAS)))
+        for (reader, number, _), reads in self._reads.items():
+            before = used.get((reader, number))
+            used[reader, number] = Ear(reads + (before.reads if before else 0), self._at(reader, number))
         return {
             f"{reader}/{number}": ear
             for (reader, number), ear in sorted(used.items())
             if ear.at is None or (isinstance(ear.at, DoorSide) and ear.at.door == door)
         }
 
+    def _at(self, reader: str, antenna: int) -> ReadPoint | None:
+        return self._points.get((reader, antenna)) or self._points.get((reader, ALL_ANTENNAS))
+
+    def by_tag(self, door: str) -> Counter[str]:
+        """EPC in hex -> how often this door's antennas read it."""
+        found: Counter[str] = Counter()
+        for (reader, number, epc), reads in self._reads.items():
+            at = self._at(reader, number)
+            if isinstance(at, DoorSide) and at.door == door:
+                found[epc.hex().upper()] += reads
+        return found
+
     def reads_at(self, door: str) -> int:
         """By the antennas of this door."""
-        return sum(ear.reads for ear in self.by_antenna(door).values() if ear.at)
+        return self.by_tag(door).total()
 
 
 class Lying(NamedTuple):
-    """A tag that lies at the door. `reads` that were weighed; spread_db: how its signal wanders."""
+    """A tag that lies at the door. spread_db: how its signal wanders. Its decisions may share reads, so they do not
+    count them: `Ears` does."""
 
     unit: str
     tag: str
     seen_s: float
-    reads: int
     side: Side
     spread_db: float | None
 
@@ -104,13 +117,13 @@ class Outcome(NamedTuple):
         return median(one.decided_t - one.t for one in self.movements) if self.movements else None
 
     def lying(self) -> list[Lying]:
-        """Tags that lie there, those read most first."""
+        """Tags that lie there, those seen longest first."""
         tags: defaultdict[str, list[Passed]] = defaultdict(list)
         for one in self.passed:
             if one.reason in _LYING:
                 tags[unit_key(one.unit)].append(one)
         found = [_lying(unit, own) for unit, own in tags.items()]
-        return sorted((one for one in found if one.seen_s >= LIES_S), key=lambda one: -one.reads)
+        return sorted((one for one in found if one.seen_s >= LIES_S), key=lambda one: -one.seen_s)
 
     def steady_db(self) -> float | None:
         """What the door had learned at the end about what lies still."""
@@ -133,7 +146,6 @@ def _lying(unit: str, own: Sequence[Passed]) -> Lying:
         unit,
         own[-1].evidence.tag,
         own[-1].evidence.last_t - own[0].evidence.first_t,
-        sum(one.reads for one in heard),
         _side(heard),
         spreads[-1] if spreads else None,
     )

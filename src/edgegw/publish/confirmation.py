@@ -20,7 +20,8 @@ A new connection gives the central system RESEND_S before anything is sent again
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 WINDOW: Final = 2000
@@ -35,14 +36,46 @@ Range = tuple[int, int]
 
 
 class Ack(NamedTuple):
-    """Everything of `epoch` up to and including `seq` is stored, and these ranges above it."""
+    """Everything of `epoch` up to and including `seq` is stored, and these ranges above it, ascending and apart."""
 
     epoch: str
     seq: int
     beyond: tuple[Range, ...] = ()
 
     def covers(self, seq: int) -> bool:
-        return seq <= self.seq or any(first <= seq <= last for first, last in self.beyond)
+        return seq <= self.seq or any(first <= seq <= last for first, last in self._around(seq))
+
+    def _around(self, seq: int) -> tuple[Range, ...]:
+        """The one range that may have it."""
+        after = bisect_right(self.beyond, seq, key=lambda one: one[0])
+        return self.beyond[max(0, after - 1) : after]
+
+    @property
+    def highest(self) -> int:
+        return self.beyond[-1][1] if self.beyond else self.seq
+
+    def among(self, rows: Collection[int]) -> set[int]:
+        """Which of them are stored."""
+        ascending = sorted(rows)
+        found = set(ascending[: bisect_right(ascending, self.seq)])
+        for first, last in self.beyond:
+            found.update(ascending[bisect_left(ascending, first) : bisect_right(ascending, last)])
+        return found
+
+
+def apart(ranges: Iterable[Range], above: int) -> tuple[Range, ...]:
+    """The same numbers above `above` in as few ranges as it takes, ascending.
+
+    >>> apart([(30, 40), (9, 8), (14, 20), (16, 25), (1, 2)], above=12)
+    ((14, 25), (30, 40))
+    """
+    merged: list[Range] = []
+    for first, last in sorted(one for one in ranges if max(one[0], above + 1) <= one[1]):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = merged[-1][0], max(merged[-1][1], last)
+        else:
+            merged.append((first, last))
+    return tuple(merged)
 
 
 def parse_ack(payload: bytes) -> Ack | None:
@@ -55,18 +88,23 @@ def parse_ack(payload: bytes) -> Ack | None:
         return None
     try:
         document = json.loads(payload)
-        ack = Ack(document["epoch"], document["seq"], tuple((a, b) for a, b in document.get("beyond", ())))
+        epoch, seq = document["epoch"], document["seq"]
+        beyond = [(first, last) for first, last in document.get("beyond", ())]
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return None
-    numbers = [ack.seq, *(number for one in ack.beyond for number in one)]
-    right = isinstance(ack.epoch, str) and all(type(number) is int and number >= 0 for number in numbers)
-    return ack if right and len(ack.beyond) <= RANGES else None
+    numbers = [seq, *(number for one in beyond for number in one)]
+    right = isinstance(epoch, str) and all(type(number) is int and number >= 0 for number in numbers)
+    return Ack(epoch, seq, apart(beyond, seq)) if right and len(beyond) <= RANGES else None
 
 
 class Unconfirmed:
-    """Numbers of rows. Times are those of one clock that never runs backwards, in seconds."""
+    """Numbers of rows. Times are those of one clock that never runs backwards, in seconds.
 
-    def __init__(self) -> None:
+    sent_to: the highest row that was sent, or may have been sent before the start.
+    """
+
+    def __init__(self, sent_to: int) -> None:
+        self.sent_to = sent_to
         self._rows: set[int] = set()
         self._resend_at_s = 0.0
         self._tries = 0  # of the oldest, since the last progress
@@ -91,6 +129,9 @@ class Unconfirmed:
     def resend_at_s(self) -> float | None:
         return self._resend_at_s if self._rows else None
 
+    def sending(self, seqs: Iterable[int]) -> None:
+        self.sent_to = max(self.sent_to, *seqs)
+
     def add(self, seq: int, now_s: float) -> None:
         if not self._rows:
             self._wait(now_s)
@@ -98,7 +139,7 @@ class Unconfirmed:
 
     def confirm(self, ack: Ack, now_s: float) -> set[int]:
         """Which of them are confirmed now."""
-        confirmed = {seq for seq in self._rows if ack.covers(seq)}
+        confirmed = ack.among(self._rows)
         if confirmed:
             self._answered, self._tries = self._tries > 0, 0
             self._wait(now_s)

@@ -318,7 +318,10 @@ class Flow:
 
     async def _send(self, rows: list[Row]) -> None:
         """Of one topic, in all forms that the broker has not taken yet."""
-        self._flying.update(row.seq for row in rows)
+        seqs = [row.seq for row in rows]
+        self._flying.update(seqs)
+        if self._unconfirmed is not None:
+            self._unconfirmed.sending(seqs)
         taken = set.intersection(*(self._half_taken.get(row.seq, set()) for row in rows)) if self._half_taken else ()
         postings = [posting for posting in self._forms.postings(rows) if posting.topic not in taken]
         errand = Errand(rows, len(postings), self._hear)

@@ -31,7 +31,7 @@ from edgegw.config.model import Mqtt
 from edgegw.errors import LinkDown, LinkRefused
 from edgegw.publish import answers
 from edgegw.publish.answers import Answer
-from edgegw.publish.stream import LINK, explain, open_stream
+from edgegw.publish.stream import LINK, explain, open_stream, unanswered
 from edgegw.publish.wire import INCOMING_MAX, TURN_BYTES, Wire
 
 Version = Literal["5", "3.1.1"]
@@ -344,7 +344,8 @@ class Connection:
 
     def _write(self) -> None:
         self._client.loop_write()
-        self._wire.flush()
+        if not self._wire.flush():
+            self._lose(LinkDown(LINK, "the broker does not read what we send"))
 
     def _tick(self) -> None:
         if self._end is not None:
@@ -364,7 +365,7 @@ class Connection:
         elif self._accepted.is_set():
             self._lose(Dropped(LINK, "the broker closed the connection without a reason"))
         else:
-            self._lose(Silence(LINK, "the broker closed the connection instead of answering CONNECT"))
+            self._lose(Silence(LINK, unanswered(self._settings)))
         self._closed.set()
 
     # What paho calls: take note, raise nothing.

@@ -63,6 +63,12 @@ def explain(error: OSError | UnicodeError, settings: Mqtt) -> LinkDown:
             return LinkDown(LINK, f"no connection to {place} ({error.strerror or error})")
 
 
+def unanswered(settings: Mqtt) -> str:
+    """Why the broker may have closed the connection instead of answering CONNECT."""
+    cure = "is mqtt.port the broker's MQTT port?" if settings.tls else "does it want TLS? write `tls: true`"
+    return f"the broker closed the connection instead of answering CONNECT: {cure}"
+
+
 def _explain_certificate(error: ssl.SSLCertVerificationError) -> LinkRefused:
     if error.verify_code in _CERTIFICATE_TIMES:
         cure = f"renew it, or set this gateway's clock if that is wrong: its date is {moment(time.time())[:10]}"

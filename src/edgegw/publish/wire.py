@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Callable
 from typing import Final
 
@@ -10,6 +12,9 @@ INCOMING_MAX: Final = 65_536
 """Bytes of one packet from the broker: it has little to tell us."""
 TURN_BYTES: Final = 2048
 """Read in one turn of the loop, some 400 acknowledgements: a babbling broker starves nobody."""
+UNSENT_MAX: Final = 4 * 1024 * 1024
+"""Bytes that wait for the broker to read. A full window is half of it at most; the rest would be our answers to what
+it sends, which end only with its patience."""
 
 
 class Wire(asyncio.Protocol):
@@ -21,6 +26,7 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._unsent: list[bytes | bytearray] = []
         self._held = False
+        self._is_slow = False  # asyncio holds more than a little that the broker has not read
         self.unread = bytearray()
         self.allowed = 0
 
@@ -29,9 +35,23 @@ class Wire(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        self._confirm_at_once()
         self.unread += data
         if not self._held:
             self._on_bytes()
+
+    def _confirm_at_once(self) -> None:
+        """Have the kernel confirm what came, or a broker with Nagle's algorithm on, as Mosquitto has it, holds its next
+        acknowledgement back for the 40 ms that Linux likes to wait. It forgets the wish with each write (tcp(7))."""
+        if self._transport is not None and (sock := self._transport.get_extra_info("socket")) is not None:
+            with contextlib.suppress(OSError):  # it has just ended
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+    def pause_writing(self) -> None:
+        self._is_slow = True
+
+    def resume_writing(self) -> None:
+        self._is_slow = False
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
@@ -62,11 +82,13 @@ class Wire(asyncio.Protocol):
         self._unsent.append(data)
         return len(data)
 
-    def flush(self) -> None:
-        """One write for all that paho wants to send."""
+    def flush(self) -> bool:
+        """One write for all that paho wants to send; false: more than UNSENT_MAX waits for the broker to read it."""
         if self._transport is not None and self._unsent:
             self._transport.writelines(self._unsent)
         self._unsent.clear()
+        slow = self._transport if self._is_slow else None
+        return slow is None or slow.get_write_buffer_size() <= UNSENT_MAX
 
     def close(self) -> None:
         self.flush()

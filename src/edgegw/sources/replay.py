@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,12 @@ from typing import IO, Any
 from edgegw.core.model import TagRead
 from edgegw.errors import EdgegwError
 
+LATEST_S = 4e9
+"""In the year 2096."""
+MOST_WORD = 0xFFFF
+"""Of an AntennaID and of a PC word."""
+MOST_DBM = 400.0
+"""Beyond what an Impinj reader can write in hundredths."""
 _HINT = 'a read is {"t": seconds, "reader": name, "antenna": number, "epc": hex, "rssi": dBm}'
 
 
@@ -60,12 +65,12 @@ def _read(line: str, place: str) -> TagRead:
         raise _bad(place, f"'reader' must be a text ({_found(fields, 'reader')})")
     return TagRead(
         reader=reader,
-        antenna=int(_number(fields, "antenna", place)),
+        antenna=int(_number(fields, "antenna", place, MOST_WORD)),
         epc=epc,
         epc_bits=len(epc) * 8,
-        t=_number(fields, "t", place),
-        rssi_dbm=None if fields.get("rssi") is None else _number(fields, "rssi", place),
-        pc=None if fields.get("pc") is None else int(_number(fields, "pc", place)),
+        t=_number(fields, "t", place, LATEST_S),
+        rssi_dbm=None if fields.get("rssi") is None else _number(fields, "rssi", place, MOST_DBM, -MOST_DBM),
+        pc=None if fields.get("pc") is None else int(_number(fields, "pc", place, MOST_WORD)),
         late=bool(fields.get("late", False)),
     )
 
@@ -77,10 +82,11 @@ def _epc(fields: dict[str, Any], place: str) -> bytes:
         raise _bad(place, f"'epc' must be pairs of hexadecimal digits ({_found(fields, 'epc')})") from None
 
 
-def _number(fields: dict[str, Any], key: str, place: str) -> float:
+def _number(fields: dict[str, Any], key: str, place: str, most: float, least: float = 0.0) -> float:
+    """Also what is no float at all, such as NaN, lies between no limits."""
     value = fields.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _bad(place, f"'{key}' must be a number ({_found(fields, key)})")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise _bad(place, f"'{key}' must be a number from {least:.0f} to {most:.0f} ({_found(fields, key)})")
     return float(value)
 
 

@@ -2,7 +2,8 @@
 
 Each connection has a framer of its own, so half a scan of one never meets the other half of another. A scanner
 may be silent for hours; TCP keepalive asks whether it is still there, and a peer that vanished without a word
-is given up after `VANISHED_S`.
+is given up after `VANISHED_S`. Scans that come faster than anybody can move goods are read more slowly, and TCP holds
+their sender back: nothing is lost, and the journal does not fill with a flood.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 
 from edgegw import net
 from edgegw.errors import LinkDown, LinkRefused
@@ -24,6 +26,9 @@ KEEPALIVE_IDLE_S = 10
 KEEPALIVE_EVERY_S = 5
 VANISHED_S = 25
 MAX_CLIENTS = 16
+SCANS_PER_S = 100
+"""Of one scanner, over all of its connections. A fast belt brings ten."""
+KNOWN_HOSTS = 64
 
 
 class TcpScanner:
@@ -32,6 +37,7 @@ class TcpScanner:
     def __init__(self, address: tuple[str, int], intake: Intake) -> None:
         self._host, self._port = address
         self._intake = intake
+        self._pausing = 0  # connections that wait for their next turn
 
     @property
     def name(self) -> str:
@@ -50,12 +56,22 @@ class TcpScanner:
         try:
             _ask_for_life(writer)
             while data := await self._receive(reader):
-                if await self._intake.take(data, framer):
+                if scans := await self._intake.take(data, framer):
                     scanned()
+                    await self._pause(scans)
+                    framer.resume(self._intake.now())
                 await asyncio.sleep(0)  # neither wait need give way: a flood must not starve the other links
         finally:
             framer.end()
             writer.transport.abort()
+
+    async def _pause(self, scans: int) -> None:
+        """As long as so many scans take at `SCANS_PER_S`, which connections share: who says little waits little."""
+        self._pausing += 1
+        try:
+            await asyncio.sleep(scans * self._pausing / SCANS_PER_S)
+        finally:
+            self._pausing -= 1
 
     async def _receive(self, reader: asyncio.StreamReader) -> bytes:
         try:
@@ -85,12 +101,19 @@ class ConnectingScanner(TcpScanner):
 
 
 class ListeningScanner(TcpScanner):
-    """A link (see `supervise.Link`) that scanners connect to; up while it listens."""
+    """A link (see `supervise.Link`) that scanners connect to; up while it listens.
+
+    networks: from where, as `10.0.0.0/24` or `10.0.0.31`; none: from anywhere. Others are closed at once.
+    """
+
+    def __init__(self, address: tuple[str, int], intake: Intake, networks: Sequence[str] = ()) -> None:
+        super().__init__(address, intake)
+        self._hosts = _Hosts(networks)
 
     async def run(self, up: Callable[[], None]) -> None:
         """Serve for ever; raises LinkRefused when this machine does not let us listen there."""
         async with asyncio.TaskGroup() as group:
-            refusal = await self._listen(_Clients(group, self._serve, self._count), up)
+            refusal = await self._listen(_Clients(group, self._hosts, self._serve, self._count), up)
         raise refusal
 
     async def _listen(self, clients: _Clients, up: Callable[[], None]) -> LinkRefused:
@@ -118,6 +141,7 @@ class ListeningScanner(TcpScanner):
     async def _serve(self, client: _Client) -> None:
         def scanned() -> None:
             client.last_scan_t = self._intake.now()
+            self._hosts.know(client.host)
 
         self._count("connections")
         try:
@@ -139,21 +163,43 @@ class _Client:
     last_scan_t: float = 0.0
 
 
+class _Hosts:
+    """Which hosts may connect, and which have scanned since the start: the first `KNOWN_HOSTS`, in order."""
+
+    def __init__(self, networks: Sequence[str]) -> None:
+        self._networks = [ip_network(network) for network in networks]
+        self._known: dict[str, int] = {}
+
+    def may_come(self, host: str) -> bool:
+        return not self._networks or any(ip_address(host) in network for network in self._networks)
+
+    def know(self, host: str) -> None:
+        """It has scanned."""
+        if len(self._known) < KNOWN_HOSTS:
+            self._known.setdefault(host, len(self._known))
+
+    def rank(self, host: str) -> int:
+        """0 = the first that has scanned."""
+        return self._known.get(host, KNOWN_HOSTS)
+
+
 class _Clients:
     """The connections to one listening scanner: the scanner, its unfinished predecessors, and strangers.
 
-    When `MAX_CLIENTS` are there, one has to go for the next: of the newcomer's own host if that has any, and of
-    those the one whose last scan is the oldest. So a host that opens many connections pushes out its own, and
-    one that has never scanned anything never pushes out a scanner at work.
+    When `MAX_CLIENTS` are there, one has to go for the next: of the newcomer's own host, if that has any, the one whose
+    last scan is the oldest; else the newest of a host that has never scanned, or that began to scan last. So a host
+    that opens many connections pushes out its own, and whoever came after the scanner never pushes it out.
     """
 
     def __init__(
         self,
         group: asyncio.TaskGroup,
+        hosts: _Hosts,
         serve: Callable[[_Client], Coroutine[None, None, None]],
         count: Callable[[str], None],
     ) -> None:
         self._group = group
+        self._hosts = hosts
         self._serve = serve
         self._count = count
         self._tasks: dict[_Client, asyncio.Task[None]] = {}
@@ -164,7 +210,11 @@ class _Clients:
         if self._closed:
             writer.transport.abort()
             return
-        host = (writer.get_extra_info("peername") or ("",))[0]
+        host = writer.get_extra_info("peername")[0]
+        if not self._hosts.may_come(host):
+            writer.transport.abort()
+            self._count("connections_refused")
+            return
         if len(self._tasks) >= MAX_CLIENTS:
             self._evict(host)
         client = _Client(reader, writer, host)
@@ -178,8 +228,11 @@ class _Clients:
 
     def _evict(self, host: str) -> None:
         own = [client for client in self._tasks if client.host == host]
-        oldest = min(own or self._tasks, key=lambda client: client.last_scan_t)
-        self._tasks.pop(oldest).cancel()
+        if own:
+            leaving = min(own, key=lambda client: client.last_scan_t)
+        else:
+            leaving = max(reversed(self._tasks), key=lambda client: self._hosts.rank(client.host))
+        self._tasks.pop(leaving).cancel()
         self._count("connections_evicted")
 
     def _forget(self, client: _Client) -> None:

@@ -23,6 +23,15 @@ a backlog, the events are left out, unless reading them has failed before."""
 ASIDE_MAX: Final = 10
 """A disk that damages one journal after the other is not filled with them."""
 
+_HIGHEST: Final = 1 << 62
+"""Whoever counts on from a number beyond comes to the end of SQLite's integers (2^63 - 1), and there nothing works."""
+_COUNTERS: Final = ("meta.last_seq", "epoch.number", "epoch.base", "decision.seq", "growth.number")
+
+_WITHIN_BOUNDS: Final = f"""
+    SELECT ifnull((SELECT min({{column}}) FROM {{table}}) >= 0
+                  AND (SELECT max({{column}}) FROM {{table}}) <= {_HIGHEST}, 1)
+"""
+
 _BEYOND_COUNTER = """
     SELECT max(ifnull((SELECT max(seq) FROM event), 0), ifnull((SELECT max(seq) FROM outbox), 0),
                ifnull((SELECT max(seq) FROM parked), 0)) > ifnull((SELECT max(last_seq) FROM meta), 0)
@@ -56,20 +65,34 @@ def refuse_damaged(connection: sqlite3.Connection, path: Path, suspect: bool) ->
 
 
 def refuse_altered(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
-    """Somebody was at it with another program: a table is gone, or the counter stands below what was counted."""
+    """Somebody was at it with another program: a table is gone, something does its own to our rows, or a counter
+    stands where it cannot."""
+    names = _names(connection)
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as pattern:
         upgrade(pattern, migrations)
-        missing = _names(pattern) - _names(connection)
+        missing = _names(pattern) - names
+        strange = _acting(connection) - _acting(pattern)
     if missing:
         raise Damaged(f"it lacks {', '.join(sorted(missing))}")
+    if strange:
+        raise Damaged(f"another program has put {', '.join(sorted(strange))} into it")
     if not migrations:
         return
+    _refuse_miscounted(connection, names)
+
+
+def _refuse_miscounted(connection: sqlite3.Connection, names: set[str]) -> None:
     counters = connection.execute("SELECT typeof(epoch), typeof(last_seq) FROM meta").fetchall()
     if counters not in ([("text", "integer")], []):  # none: it was not made to the end
         raise Damaged("table meta is not as edgegw writes it")
-    (astray,) = connection.execute(_EPOCHS_ASTRAY).fetchone() if "epoch" in _names(connection) else (False,)
+    (astray,) = connection.execute(_EPOCHS_ASTRAY).fetchone() if "epoch" in names else (False,)
     if astray:
         raise Damaged("its epochs are not as edgegw writes them")
+    for counter in names.intersection(_COUNTERS):
+        table, column = counter.split(".")
+        (within,) = connection.execute(_WITHIN_BOUNDS.format(table=table, column=column)).fetchone()
+        if not within:
+            raise Damaged(f"{column} of table {table} is beyond all bounds")
     (too_high,) = connection.execute(_BEYOND_COUNTER).fetchone()
     if too_high:
         raise Damaged("events are numbered beyond the counter")
@@ -83,6 +106,12 @@ def _names(connection: sqlite3.Connection) -> set[str]:
         WHERE s.type = 'table'
     """
     return {name for (name,) in connection.execute(sql)}
+
+
+def _acting(connection: sqlite3.Connection) -> set[str]:
+    """What is no table and does something of its own: `trigger late`."""
+    sql = "SELECT type || ' ' || name FROM sqlite_schema WHERE type IN ('trigger', 'view')"
+    return {what for (what,) in connection.execute(sql)}
 
 
 def set_aside(path: Path, finding: str) -> str:

@@ -7,7 +7,6 @@ fewer in a small journal: a fiftieth of `max_mb`.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from edgegw.errors import StoreFailed
 from edgegw.store.connection import Connection
 from edgegw.store.growth import OF_KEY, put_together
 from edgegw.store.opening import APPLICATION_ID
-from edgegw.store.summary import looking_into
+from edgegw.store.summary import looking_into, refuse_missing
 from edgegw.store.trouble import sentence
 
 KEEP_S = 7 * 86_400.0
@@ -105,9 +104,7 @@ class Log:
 @contextlib.contextmanager
 def looking(path: Path) -> Iterator[Log]:
     """Look into the journal, whether the gateway runs or not; nothing is written. Raises StoreFailed."""
-    if not os.path.exists(path):  # pathlib's raises in a folder that is closed to us
-        problem = "there is no such file, or this user may not see it"
-        raise StoreFailed(f"journal {path}: {problem} - has the gateway ever run? If so, use sudo")
+    refuse_missing(path)
     try:
         with looking_into(path) as connection:
             _refuse_without_log(connection, path)

@@ -62,11 +62,6 @@ class Group:
         parts = (self.events, self.units, self.states, self.grown, self.published, self.parked, self.unparked)
         return sum(map(len, parts)) + len(self.decisions) + len(self.epochs) + bool(self.confirmed)
 
-    @property
-    def delivers(self) -> bool:
-        """Whether it says that events are delivered."""
-        return bool(self.published or self.confirmed)
-
     def put_state(self, scope: str, key: str, state: str | None) -> None:
         """Whatever it has grown by is in it."""
         self.states[scope, key] = state

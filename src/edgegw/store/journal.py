@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ from edgegw.store.epochs import ALL, Epoch, Epochs, new_epoch
 from edgegw.store.group import Event, Group, Parking, UnitState
 from edgegw.store.growth import OF_SCOPE, Growth, put_together
 from edgegw.store.migrate import shipped_migrations
-from edgegw.store.opening import RESTORED, Birth, Found, open_file, real_path
+from edgegw.store.opening import Birth, Found, open_file, real_path
 from edgegw.store.ownership import Ownership, Witness, held
 from edgegw.store.retention import Retention
 from edgegw.store.space import Ballast, Space
@@ -39,17 +40,26 @@ from edgegw.store.trouble import is_full, is_of_the_world, is_past_waiting, sent
 RETRY_S = 1.0
 """Pause before a failed commit is tried again."""
 
+EVENT_S = 0.02
+"""An event waits so long for others, at most; under load groups grow while the disk is busy with the one before."""
+
 RETENTION_S = 60.0
 """How often old events and units are looked for."""
+
+EPOCH_S = 3600.0
+"""Between two epochs that begin because of what somebody says: a lie must not begin one at every start."""
 
 LOOK_S = 5.0
 """How often an idle writer looks whether the file is still there."""
 
-BURST_S = 0.003
-"""What is delivered is noted so soon, or it is sent again after a kill; acknowledgements come in bursts."""
-
 ROOM_GROUPS = 4
 """`room()` holds back while this many full groups wait: one being written, one collecting, two to spare."""
+
+_BEGUN = ("epoch", "begun")
+BEHIND = (
+    "central systems have acknowledged later events than the journal has: it was restored from a copy, or somebody who"
+    " should not writes acknowledgements; a new epoch has begun"
+)
 
 Encode = Callable[[int], tuple[str, bytes]]
 """Topic and payload of an event, given its number, which is part of its id."""
@@ -71,6 +81,7 @@ _UNIT = "SELECT unit, place, read_point, t FROM whereabouts WHERE unit = ?"
 _RECENT_UNITS = """
     SELECT unit, place, read_point, CAST(t AS REAL) FROM whereabouts WHERE t >= ? ORDER BY t DESC LIMIT ?
 """
+_FIRST = "SELECT ifnull(min(seq), ?) FROM outbox WHERE seq > ? AND NOT again"
 _BACKLOG = """
     SELECT (SELECT count(*) FROM outbox), (SELECT count(*) FROM parked),
            (SELECT CAST(t AS REAL) FROM event WHERE seq = (SELECT min(seq) FROM outbox))
@@ -137,6 +148,7 @@ class Journal:
         self._open = Group()
         self._writing = Group()
         self._turn = asyncio.Lock()
+        self._window: asyncio.Timeout | None = None  # until the open group is committed
         self._some = asyncio.Event()
         self._enough = asyncio.Event()
         self._committed = asyncio.Event()
@@ -194,6 +206,8 @@ class Journal:
         number = seq - self._epochs.present.base
         self._open.events.append(Event(seq, self._now(), *encode(number)))
         self._next_seq += 1
+        if len(self._open.events) == 1:
+            self._hurry()
         self._wake()
         return number
 
@@ -205,6 +219,11 @@ class Journal:
         """Remember what is being decided, opaque text; None forgets it."""
         self._open.put_state(scope, key, state)
         self._wake()
+
+    def drop_foreign(self, scope: str, key: str) -> None:
+        """Forget a state that no edgegw has written, and count it."""
+        self._counters.add("journal", "foreign_rows")
+        self.put_state(scope, key, None)
 
     def grow_state(self, scope: str, key: str, addition: str) -> None:
         """Append to what was put: far cheaper than putting it anew."""
@@ -223,7 +242,7 @@ class Journal:
         if seqs:
             self._open.published.update(seqs)
             self._wake()
-        self._enough.set()
+            self._enough.set()
 
     def row_of(self, epoch: str, seq: int) -> int | None:
         """The number of the row of that event, or of the place before the first; None: no such event."""
@@ -258,6 +277,15 @@ class Journal:
         while len(self._open) + len(self._writing) >= ROOM_GROUPS * self._settings.commit_rows:
             await self._committed.wait()
 
+    def _hurry(self) -> None:
+        """Somebody waits for an event: its window is shorter."""
+        window = self._window
+        if window is None or window.expired():
+            return
+        closes_at, hurry_at = window.when(), asyncio.get_running_loop().time() + EVENT_S
+        if closes_at is not None and hurry_at < closes_at:
+            window.reschedule(hurry_at)
+
     def _wake(self) -> None:
         self._some.set()
         if len(self._open) >= self._settings.commit_rows:
@@ -266,9 +294,10 @@ class Journal:
     # --- writing ---
 
     async def run(self) -> None:
-        """The writer: one task, for ever. Commits when commit_rows wait, or commit_ms after the first of them, or
-        BURST_S after a delivery; tries again what failed, and forgets old things in between. Flushes when cancelled;
-        raises StoreFailed in place of the cancellation when that fails."""
+        """The writer: one task, for ever. Commits when commit_rows wait, or commit_ms after the first of them, or at
+        once after a delivery: what is not noted is sent again after a kill, and what is acknowledged during one commit
+        goes into the next. Tries again what failed, and forgets old things in between. Flushes when cancelled; raises
+        StoreFailed in place of the cancellation when that fails."""
         loop = asyncio.get_running_loop()
         tidy_at = loop.time()
         try:
@@ -290,6 +319,11 @@ class Journal:
         with contextlib.suppress(sqlite3.Error, OSError):
             await self._space.look()
 
+    async def may_begin_epoch(self) -> bool:
+        """Whether `begin_epoch` was not done within EPOCH_S from now."""
+        begun = dict(await self.states(_BEGUN[0])).get(_BEGUN[1])
+        return begun is None or not abs(self._now() - _moment(begun)) < EPOCH_S
+
     async def begin_epoch(self) -> None:
         """Central systems know later events of this epoch than we do: it was restored from a copy.
 
@@ -299,7 +333,8 @@ class Journal:
         epoch = Epoch(new_epoch(self._now()), self._found_seq, self._next_seq - 1)
         self._epochs.begin(epoch)
         self._open.epochs.append(epoch)
-        self._remarks["restored"] = RESTORED
+        self._open.put_state(*_BEGUN, f"{self._now():.3f}")
+        self._remarks["restored"] = BEHIND
         await self.flush()
 
     def _bear_witness(self, suspect: bool = False) -> None:
@@ -321,10 +356,17 @@ class Journal:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(min(tidy_at, look_at)):
                 await self._some.wait()
-            async with asyncio.timeout(self._settings.commit_ms / 1000):
+            await self._collect()
+
+    async def _collect(self) -> None:
+        """Until the group is large enough, or its window closes: TimeoutError."""
+        try:
+            async with asyncio.timeout(self._settings.commit_ms / 1000) as self._window:
+                if self._open.events:
+                    self._hurry()
                 await self._enough.wait()
-                if self._open.delivers and len(self._open) < self._settings.commit_rows:
-                    await asyncio.sleep(BURST_S)
+        finally:
+            self._window = None
 
     async def _commit(self) -> bool:
         """Write the group that failed before, else the open one. False: it is kept, `failing` says why."""
@@ -421,12 +463,17 @@ class Journal:
         """What a person should know although everything can be written: a sentence by its cause."""
         troubles = dict(self._remarks)
         if self._space.is_short:
-            troubles["disk"] = "the disk is full: delivered events are forgotten early to make room; free some space"
+            free = f"free {self._space.wanted_bytes >> 20} MB"
+            troubles["disk"] = f"the disk is full: delivered events are forgotten early to make room; {free}"
         if self._retention.overfull:
-            size = f"what waits for the broker takes more than journal.max_mb ({self._settings.max_mb} MB)"
-            cure = "none of it is dropped, so the file grows until the broker takes events again"
-            troubles["overfull"] = f"{size}: {cure}"
+            troubles["overfull"] = self._retention.overfull
         return troubles
+
+    async def coming_again(self) -> int:
+        """How many rows that were put back wait to be delivered."""
+        await self.flush()
+        ((count,),) = await self._read("SELECT count(*) FROM outbox WHERE again")
+        return int(count)
 
     async def put_back(self, first: int, last: int) -> int:
         """Have the rows of this range sent once more that are still kept; how many were not waiting anyway."""
@@ -516,6 +563,13 @@ class Journal:
         ((pending, parked, oldest_t),) = await self._read(_BACKLOG)
         return Backlog(pending, parked, 0.0 if oldest_t is None else round(max(0.0, self._now() - oldest_t), 1))
 
+    async def first_waiting(self) -> int:
+        """The first number of the present epoch that has yet to be delivered for the first time; the next number to
+        come when there are none."""
+        base = self._epochs.present.base
+        ((seq,),) = await self._read(_FIRST, self.last_seq + 1, base)
+        return int(seq) - base
+
     async def _read(self, sql: str, *values: Value) -> list[Any]:
         try:
             return await self._connection.read(sql, *values)
@@ -523,6 +577,14 @@ class Journal:
             if is_past_waiting(error):
                 raise self._suspect(error) from error
             raise StoreFailed(f"journal {self._settings.path}: {sentence(error)}") from error
+
+
+def _moment(text: str) -> float:
+    """Not a number for what edgegw did not write."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _open(path: Path, birth: Birth, migrations: Sequence[str], witness: Witness) -> Found:

@@ -1,7 +1,8 @@
 """Getting a journal file into service: whose it is, whether it is whole, which version, how it is written.
 
 A file that is refused is left exactly as it was found. One that is damaged stands aside, a new one begins. One
-that is a copy begins a new epoch: the inode of the file, or the witness beside it (see `ownership`), tells.
+that is a copy begins a new epoch: the inode of the file, the witness beside it (see `ownership`), or another device
+around it (see `hardware`) tells.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgegw.errors import StoreFailed
+from edgegw.store import hardware
 from edgegw.store.damage import Damaged, refuse_altered, refuse_damaged, set_aside
 from edgegw.store.migrate import upgrade, version_of
 from edgegw.store.ownership import Witness
@@ -122,6 +124,7 @@ def _begin(connection: sqlite3.Connection, path: Path, birth: Birth, witness: Wi
     """The first epoch of a new file, a new one for a copy; in one transaction, or not at all."""
     inode = path.stat().st_ino
     connection.execute("BEGIN IMMEDIATE")
+    is_elsewhere = _note_hardware(connection)
     row = connection.execute("SELECT last_seq, inode FROM meta").fetchone()
     if row is None:
         connection.execute("INSERT INTO meta (gateway, epoch, last_seq, inode) VALUES (?, ?, 0, ?)", (*birth, inode))
@@ -131,16 +134,33 @@ def _begin(connection: sqlite3.Connection, path: Path, birth: Birth, witness: Wi
     last_seq, known_inode = row
     epochs = {epoch for (epoch,) in connection.execute("SELECT epoch FROM epoch")}
     is_copy = known_inode not in (inode, None) or witness.knows_more_than(epochs, last_seq)
-    if is_copy:
+    if is_copy or is_elsewhere:
         sql = "INSERT INTO epoch (epoch, base, stamped) VALUES (?, ?, 0)"
         connection.execute(sql, (birth.epoch, last_seq))
         connection.execute("UPDATE meta SET epoch = ?", (birth.epoch,))
     if known_inode != inode:  # nothing is written without need: the disk may be full
         connection.execute("UPDATE meta SET inode = ?", (inode,))
     connection.execute("COMMIT")
+    if is_elsewhere:
+        return {"restored": MOVED}
     return {"restored": RESTORED} if is_copy else {}
 
 
+def _note_hardware(connection: sqlite3.Connection) -> bool:
+    """Whether the file was written on another device; from now on it is this one's."""
+    row = connection.execute("SELECT CAST(state AS TEXT) FROM state WHERE scope = ? AND key = ?", _HARDWARE).fetchone()
+    known, here = hardware.from_text(row and row[0]), hardware.read_hardware(hardware.ROOT)
+    text = here.or_else(known).as_text()
+    if here != hardware.UNKNOWN and text != known.as_text():
+        connection.execute("INSERT OR REPLACE INTO state (scope, key, state) VALUES (?, ?, ?)", (*_HARDWARE, text))
+    return here.is_other_than(known)
+
+
+_HARDWARE = ("gateway", "hardware")
+MOVED = (
+    "the journal comes from another device, with its card or a copy of it: a new epoch has begun; if the other one"
+    " still runs, give one of them another `gateway`"
+)
 RESTORED = (
     "the journal was restored from a copy: a new epoch has begun; what moved since the copy was made, only central"
     " systems know"

@@ -48,22 +48,31 @@ class Retention:
     def __init__(self, connection: Connection, settings: JournalSettings, now: Callable[[], float]) -> None:
         self._connection = connection
         self._keep_s = settings.keep_h * 3600
-        self._max_bytes = settings.max_mb * 1024 * 1024
+        self._max_mb = settings.max_mb
         self._now = now
         self._unit_cursor = ""
-        self.overfull = False  # the file is larger than max_mb by what cannot be forgotten
+        self.overfull: str | None = None  # why the file is larger than max_mb, where no event may be forgotten
 
     async def forget_events(self, *, disk_full: bool = False) -> int:
         """The oldest published events: those too old, or any when the file is too large, or the disk is full."""
         oldest = await self._connection.read(_OLDEST_PUBLISHED, STEP_ROWS)
-        too_large = await self._used_bytes() > self._max_bytes
+        too_large = await self._used_bytes() > self._max_mb * 1024 * 1024
         before_t = math.inf if too_large or disk_full else self._now() - self._keep_s
         old = [seq for seq, _ in takewhile(lambda row: row[1] < before_t, oldest)]
-        self.overfull = too_large and not old
+        self.overfull = await self._why_overfull() if too_large and not old else None
         if not old:
             return 0
         (forgotten,) = await self._connection.write((_FORGET, [(old[0], old[-1])]))
         return forgotten
+
+    async def _why_overfull(self) -> str:
+        limit = f"more than journal.max_mb ({self._max_mb} MB)"
+        ((waiting,),) = await self._connection.read("SELECT EXISTS (SELECT 1 FROM outbox)")
+        if waiting:
+            cure = "none of it is dropped, so the file grows until the broker takes events again"
+            return f"what waits for the broker takes {limit}: {cure}"
+        cure = "every delivered event was forgotten for it at once: set journal.max_mb higher"
+        return f"parked events and what is known of units take {limit}: {cure}"
 
     async def fold_units(self) -> None:
         """Bring the units that moved into the table of all units, once FOLD_ROWS have come together."""

@@ -30,6 +30,15 @@ SMALL_BYTES: Final = 1024 * 1024
 _UNLIMITED: Final = 1_073_741_823
 
 
+def missing_bytes(journal: Path) -> int:
+    """What the journal's disk must have free for its log and its ballast, as far as they are not there yet.
+
+    Raises OSError.
+    """
+    parts = ((f"{journal}-wal", WAL_BYTES), (f"{journal}.ballast", SPARE * BALLAST_BYTES))
+    return sum(size for path, size in parts if not os.path.exists(path))
+
+
 class Ballast:
     """`PATH.ballast`. Without one where it cannot be made: that is no failure."""
 
@@ -76,6 +85,11 @@ class Space:
         self._ballast = Ballast(journal)
         self._had_ballast = False
         self.is_short = False
+
+    @property
+    def wanted_bytes(self) -> int:
+        """So much must be free before the file may grow again."""
+        return BALLAST_BYTES + SMALL_BYTES if self._had_ballast else SMALL_BYTES
 
     async def save(self) -> None:
         """The disk is full: stop growing, and use the ballast to begin the log anew."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 from typing import NamedTuple
@@ -45,12 +46,18 @@ class Summary(NamedTuple):
 
 def summarise(path: Path) -> Summary:
     """The counts of the journal at `path`. Raises StoreFailed with a sentence when it cannot be read."""
-    if not path.exists():
-        raise StoreFailed(f"journal {path}: there is no such file: has the gateway ever run?")
+    refuse_missing(path)
     try:
         return _summary(path)
     except sqlite3.Error as error:
         raise StoreFailed(f"journal {path}: {sentence(error)}") from error
+
+
+def refuse_missing(path: Path) -> None:
+    """Raises StoreFailed when there is no journal to look into."""
+    if not os.path.exists(path):  # pathlib's raises in a folder that is closed to us
+        problem = "there is no such file, or this user may not see it"
+        raise StoreFailed(f"journal {path}: {problem} - has the gateway ever run? If so, use sudo")
 
 
 def _summary(path: Path) -> Summary:

@@ -107,3 +107,13 @@ def test_96_and_198_bits_are_one_unit() -> None:
     longer = identify_hex("36340242201D8858B068C5CB760CC00000000000000000000000")
     assert longer.scheme == "sgtin-198"
     assert longer.unit == short.unit
+
+
+@pytest.mark.parametrize("header", [0x30, 0xE6, 0xFF])
+def test_more_bits_than_any_tag_holds_are_refused(header: int) -> None:
+    most = bytes([header]) + bytes(61)
+    assert "496" not in identify_epc(most, 496).reason
+    for bits in (497, 65_528):
+        identity = identify_epc(bytes([header]) + bytes((bits - 1) // 8), bits)
+        assert (identity.kind, identity.unit) == ("invalid", "")
+        assert f"{bits} EPC bits, and no tag holds more than 496" in identity.reason

@@ -71,6 +71,7 @@ PARAMETERS = st.one_of(
     st.tuples(st.integers(0, 130), st.binary(min_size=12, max_size=20)).map(
         lambda of: tlv(241, pack(">H", of[0]) + of[1])
     ),
+    st.integers(480, 520).map(lambda bits: tlv(241, pack(">H", bits) + bytes(65))),
     st.tuples(st.sampled_from([25882, 1]), st.sampled_from([55, 56, 57, 58, 68, 99]), st.binary(max_size=12)).map(
         lambda of: custom(*of)
     ),
@@ -107,6 +108,16 @@ def test_one_other_tag_in_a_uniform_report(odd: int) -> None:
     agree(warm(plain_tag(RNG)), b"".join(tags))
     tags[odd] = tags[0][:-3] + b"\x87\0\1"  # as long, but the last parameter is another
     agree(warm(plain_tag(RNG)), b"".join(tags))
+
+
+@pytest.mark.parametrize("first", [b"", b"\x8d" + b"E" * 12])
+def test_an_impossible_epc_is_none_for_both(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the reader gives another one before it: of a parameter that is given twice, the last counts."""
+    tag = tlv(240, first + tlv(241, pack(">H", 497) + bytes(63)) + b"\x81\0\1")
+    decoder, expected = warm(tag), decode_report(tag)
+    forbid_the_general_decoder(monkeypatch)
+    assert entries_by(decoder)(tag * 3) == expected * 3
+    assert (expected[0].epc, expected[0].epc_bits) == (b"", 497)
 
 
 def test_mixed_reports_take_the_hot_path_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,27 @@ def test_tags_without_an_epc_are_counted() -> None:
     assert (reader.count("reads"), reader.count("empty_epc")) == (5, 3)
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["general", "by layout"])
+def test_what_no_tag_can_hold_is_no_read(known: bool) -> None:
+    reader = Reader()
+    long = tlv(241, pack(">H", 497) + bytes(63)) + b"\x81\0\1"
+    sent = 20 if known else 1
+    reads = [read for _ in range(sent) for read in reader.reads(tag(), b"", long)]
+    assert [read.epc for read in reads] == [EPC] * sent
+    assert (reader.count("empty_epc"), reader.count("impossible_epc")) == (sent, sent)
+
+
+@pytest.mark.parametrize("tags", [1, 2, 100])
+@pytest.mark.parametrize("loud", [b"\x86\x01", tlv(1023, pack(">IIh", 25882, 57, 1)), b"\x86\x7f"])
+def test_a_signal_above_0_dbm_is_no_measurement(loud: bytes, tags: int) -> None:
+    """Alike whether a tag is read in general or by its layout, alone or among others."""
+    reader = Reader()
+    for _ in range(10):
+        reads = reader.reads(*[tag(loud), tag(b"\x86\x00"), tag(b"\x86\xc4"), tag()] * tags)
+        assert [read.rssi_dbm for read in reads] == [None, 0.0, -60.0, None] * tags
+    assert reader.count("impossible_rssi") == 10 * tags
+
+
 def test_a_mixed_report_keeps_its_order() -> None:
     reader, rng = Reader(), random.Random(2)
     for tags in [*range(1, 9)] * 20:

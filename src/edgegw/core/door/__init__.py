@@ -22,7 +22,7 @@ side; what stays near the door gets twice as long, for it may come back. A unit 
     vetoed-by-load most of the units around it did not cross
     no-beam       it seems to have crossed, and the photo-eyes saw nothing go through (`beam`)
     blind         only one side saw it, and the other one could see nothing at that time: nobody knows
-    other-door    a neighbouring door heard the same pass better, or has reported it (`edgegw.core.pipeline`)
+    other-door    a neighbouring door has reported the same pass (`edgegw.core.pipeline`)
 
 What the rest of the dock saw of a unit (a scan within a place, another door) tells each door on which side it is;
 that alone makes no movement, and one read on the other side does not either. With `early`, what has come to the far
@@ -32,7 +32,14 @@ A read that belongs to an episode already decided is `late`: counted, never weig
 Memory: at most MAX_OPEN units in view at about 5 kB, MAX_KNOWN remembered at about 1 kB.
 
 Nothing is learned before the first reads, so there is no time of learning at the start: until enough tags have been
-lying at a door, nothing that wanders by more than 1 dB counts as lying.
+lying at a door, nothing that wanders by more than 0.8 dB counts as lying, or by 0.4 of what crosses there.
+
+Where what is found: `door` composes (reads come in, time decides; what the dock asks, what the journal keeps); `view`
+has the units in view; `weighing` says when a unit or a load is weighed, `vote` who crossed with a load, `lineup` who
+seems to cross at the same time; `ending` how an episode ends for one unit, `verdict` makes the movement or the reason
+with its numbers. `judge` holds a unit's reads against its habits, `order` looks at its reads alone; `episode` is its
+reads in view, `glimpse` those of one side in one moment; `known` is what is remembered of it, `steady` how its signal
+wanders; `load`, `level` and `beam` are what the load, the site and the photo-eyes know; `saved` is all this as text.
 """
 
 from edgegw.core.door.door import MAX_OPEN, Door

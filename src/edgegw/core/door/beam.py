@@ -18,10 +18,12 @@ silent beam.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from edgegw.core.door.order import Order
+from edgegw.core.door.verdict import Claim
 from edgegw.core.model import Side
 
 PASS_S = 3.0
@@ -30,6 +32,10 @@ DEAD = 3
 APART_S = 5.0
 """Crossings within so long are one."""
 STUCK_S = 600.0
+BEAM_S = 3.0
+"""Between the moment when something is in a beam, and when its tags seem to cross."""
+AMID_S = 1.0
+"""The same, of what both sides saw at about the same time."""
 MAX_CHANGES = 256
 
 
@@ -66,9 +72,13 @@ class _Beam:
 
 @dataclass(slots=True)
 class Beams:
-    """Those of one door: at most one on each side. Times on the gateway's timeline."""
+    """Those of one door: at most one on each side. Times on the gateway's timeline.
+
+    was_blind  side, from_t, to_t -> whether nobody could hear of that beam at some time of it
+    """
 
     wired: Collection[Side]
+    was_blind: Callable[[Side, float, float], bool] = lambda *_: False
     _beams: dict[Side, _Beam] = field(init=False)
     _changes: deque[_Change] = field(init=False, default_factory=lambda: deque(maxlen=MAX_CHANGES))
 
@@ -123,7 +133,29 @@ class Beams:
         origins = {one.origin for one in intervals if one.origin}
         return origin if origin in origins else next(iter(origins), None)
 
+    @property
+    def is_single(self) -> bool:
+        return len(self.working) == 1
+
+    def came_from(self, claim: Claim, from_t: float, to_t: float) -> Side | None:
+        """From where it came that seems to cross, and would have been in the beams in that time; None = nothing went
+        through. As claimed, where the beams know nothing."""
+        if not self.wired or claim.code == "beam" or self._were_blind(from_t, to_t):
+            return claim.origin
+        self.miss(from_t, to_t, claim.t, DEAD if claim.vote else 1)
+        return self.judge(claim.origin, from_t, to_t)
+
+    def passing(self, from_t: float, to_t: float) -> Interval | None:
+        """The only thing that was in the door while tags were heard from `from_t` to `to_t`, and is no more."""
+        if not self.working or self._were_blind(from_t, to_t):
+            return None
+        found = self.intervals(from_t - AMID_S, to_t + AMID_S)
+        return found[0] if len(found) == 1 and found[0].last is not None else None
+
     # ------------------------------------------------------------
+
+    def _were_blind(self, from_t: float, to_t: float) -> bool:
+        return any(self.was_blind(side, from_t, to_t) for side in self.working)
 
     def _all(self) -> Iterator[Interval]:
         """Intervals of all changes that are remembered, oldest first."""
@@ -140,6 +172,19 @@ class Beams:
             (interrupted.add if change.interrupted else interrupted.discard)(change.side)
         if seen:
             yield _interval(seen, interrupted)
+
+
+def span_of(claim: Claim, order: Order, reach_s: float) -> tuple[float, float]:
+    """When it would have been in the beams. What only one side saw crossed up to `reach_s` before or after."""
+    from_t, to_t = claim.t - BEAM_S, claim.t + BEAM_S
+    if claim.code == "crossed" and order.inside and order.outside:
+        centres = order.inside.centre_t, order.outside.centre_t
+        return min(centres) - BEAM_S, max(centres) + BEAM_S
+    if claim.code == "memory":
+        return claim.t - reach_s, to_t
+    if claim.code == "visit":
+        return from_t, claim.t + reach_s
+    return from_t, to_t
 
 
 def _goes_on(seen: list[_Change], change: _Change, working: Collection[Side]) -> bool:

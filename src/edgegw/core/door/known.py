@@ -7,7 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from edgegw.core.door.episode import Episode, Glimpse, number, number_or_none, side_of
+from edgegw.core.door.episode import Episode
+from edgegw.core.door.glimpse import Glimpse
+from edgegw.core.door.saved import number, number_or_none, side_of
 from edgegw.core.door.steady import Signal
 from edgegw.core.model import Side, TagRead
 
@@ -75,11 +77,19 @@ class Known:
             raise ValueError(f"not what a door knows of a unit: {error!r}") from None
 
     def see(self, read: TagRead) -> None:
-        self.signal.add(read)
-        self.seen_t = max(self.seen_t, read.t)
+        reader, antenna, _, _, t, dbm, _, _, _ = read
+        if dbm is not None:
+            self.signal.add((reader, antenna), t, dbm)
+        if t > self.seen_t:
+            self.seen_t = t
 
     def be_on(self, side: Side | None, t: float, visit_t: float | None = None) -> None:
         self.zone, self.zone_t, self.visit_t = side, t, visit_t
+
+    def have_moved(self, side: Side, t: float, last_t: float) -> None:
+        """It went to that side at `t`, and was last seen at `last_t`."""
+        self.be_on(side, last_t)
+        self.since_t, self.moved_t = last_t, t
 
     def done_with(self, episode: Episode) -> None:
         """Its reads have been weighed; what they say about the tag's habits stays."""

@@ -10,12 +10,10 @@ because its own habits explain its reads as well.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
 
-from edgegw.core.door.episode import Glimpse
-from edgegw.core.door.order import OTHER, Order
+from edgegw.core.door.glimpse import Glimpse
+from edgegw.core.door.order import OTHER
 from edgegw.core.model import LoadVote, Side
 
 TOGETHER_S = 2.5
@@ -25,8 +23,8 @@ AROUND_S = 6.0
 NEAR_S = 1.0
 """Closer to the crossing, either side sees a unit."""
 MAX_ODDS = 15.0
-LAST = "\U0010ffff"
-"""After every unit."""
+OTHERS_ODDS = 1 / 1.6
+"""Of what is there and does not move by itself."""
 DOUBT = 0.7
 """What only one side has ever seen lies there: how much that counts (an exponent of `both_sides`)."""
 ECHO = 0.1
@@ -57,7 +55,7 @@ class Load:
         """Log of how much better the load explains these reads than the unit's own habits do. 0 without reads."""
         return likeness(self._around(glimpses), self.t, self.origin, habits, self._profile)
 
-    def takes(self, glimpses: Sequence[Glimpse], habits: Mapping[Side, float], odds: float = 1 / 1.6) -> bool:
+    def takes(self, glimpses: Sequence[Glimpse], habits: Mapping[Side, float], odds: float = OTHERS_ODDS) -> bool:
         """`odds`: how many of its kind crossed with the load, to one that did not."""
         odds *= both_sides(glimpses, habits) ** DOUBT
         return self.likeness(glimpses, habits) > -math.log(odds)
@@ -132,39 +130,3 @@ def _peak(glimpses: Iterable[Glimpse]) -> float | None:
 def _faintest(members: Sequence[Sequence[Glimpse]]) -> float | None:
     peaks = sorted(peak for glimpses in members if (peak := _peak(glimpses)) is not None)
     return peaks[int(len(peaks) * FAINT)] if peaks else None
-
-
-class Lineup:
-    """Units that both sides saw, by the time at which they seem to cross: who belongs together is found by halving."""
-
-    def __init__(self, orders: Mapping[str, Order]) -> None:
-        self._rows: dict[Side | None, list[tuple[float, str]]] = {"inside": [], "outside": [], None: []}
-        self._orders = dict(orders)
-        for unit, order in self._orders.items():
-            self._rows[order.origin].append((order.t, unit))
-        for rows in self._rows.values():
-            rows.sort()
-
-    def remove(self, unit: str) -> None:
-        """It is decided."""
-        order = self._orders.pop(unit, None)
-        if order is not None:
-            rows = self._rows[order.origin]
-            del rows[bisect_left(rows, (order.t, unit))]
-
-    def load(self, around: Order) -> tuple[float, list[str]]:
-        """The middle of the load that a crossing belongs to, and its units; its own time and none if it is alone."""
-        t, found = around.t, self._near(around.origin, around.t)
-        for _ in range(2):
-            if found:
-                t = median(at for at, _ in found)
-                found = self._near(around.origin, t)
-        return (t, [unit for _, unit in found]) if found else (around.t, [])
-
-    def company(self, t: float) -> list[str]:
-        """Whoever was in the door at that time, whatever became of it."""
-        return [unit for origin in self._rows for _, unit in self._near(origin, t)]
-
-    def _near(self, origin: Side | None, t: float) -> list[tuple[float, str]]:
-        rows = self._rows[origin]
-        return rows[bisect_left(rows, (t - TOGETHER_S, "")) : bisect_right(rows, (t + TOGETHER_S, LAST))]

@@ -20,8 +20,8 @@ from itertools import accumulate, pairwise
 from statistics import median
 from typing import NamedTuple
 
-from edgegw.core.door.episode import Glimpse, Sum, add_up
-from edgegw.core.model import Side, Why
+from edgegw.core.door.glimpse import Balance, Glimpse, Sum, add_up
+from edgegw.core.model import Side
 
 CLEAR = 0.7
 """Least clarity of a crossing."""
@@ -29,6 +29,8 @@ PURE = 0.35
 """Least share of the near side's power before the crossing, and of the far side's after it."""
 MOMENT_S = 0.3
 """Uncertainty of a centre that rests on one read."""
+ROUNDING_S = 1e-3
+"""Sums in another order differ by less."""
 END_S = 1.5
 """The last so many seconds tell where a unit went."""
 FADED = 4.0
@@ -52,9 +54,11 @@ class Order(NamedTuple):
     order_s: float | None = None
     clarity: float | None = None
 
-    def why(self, code: str) -> Why:
-        inside, outside = (one.sight() if one else None for one in (self.inside, self.outside))
-        return Why(code, inside, outside, self.order_s, self.clarity)
+    def leaning(self, least_s: float) -> Side | None:
+        """From where it came if a shift of `least_s` between the centres of the sides is enough to tell."""
+        if self.order_s is None or abs(self.order_s) < least_s:
+            return None
+        return "inside" if self.order_s > 0 else "outside"
 
 
 def weigh(glimpses: Sequence[Glimpse], min_order_s: float) -> Order:
@@ -71,6 +75,14 @@ def weigh(glimpses: Sequence[Glimpse], min_order_s: float) -> Order:
     elif _is_back(glimpses, origin):
         reason = "turned-back"
     return Order(reason, t, origin if reason == "crossed" else None, inside, outside, order_s, clarity)
+
+
+def may_cross(balance: Balance, min_order_s: float) -> bool:
+    """Whether `weigh` could say crossed: a glance at the centres, for each read of what both sides see."""
+    order_s = balance.order_s()
+    if order_s is None or abs(order_s) < min_order_s - ROUNDING_S:
+        return False
+    return (abs(order_s) + ROUNDING_S) ** 2 >= CLEAR**2 * (balance.least_variance_s2() + MOMENT_S**2)
 
 
 def _purity(glimpses: Sequence[Glimpse], origin: Side, t: float) -> float:

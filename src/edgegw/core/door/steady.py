@@ -7,13 +7,11 @@ over 50 channels), so each door learns it: 1.3 times the median of the tags that
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
+from bisect import bisect_left, insort
 from collections.abc import Iterable
-from statistics import median
 from typing import Any
 
-from edgegw.core.door.episode import number
-from edgegw.core.model import TagRead
+from edgegw.core.door.saved import number
 
 RESIDENT_S = 30.0
 """A tag in view for longer lies there, unless it was seen crossing."""
@@ -48,16 +46,13 @@ class Signal:
         self._steps = 0.0
         self._squares = 0.0
 
-    def add(self, read: TagRead) -> None:
-        if read.rssi_dbm is None:
-            return
-        antenna = (read.reader, read.antenna)
+    def add(self, antenna: tuple[str, int], t: float, dbm: float) -> None:
         last = self._last.get(antenna)
         if last is None:
-            self._last[antenna] = (read.t, read.rssi_dbm)
-        elif read.t - last[0] >= STEP_S:
-            self._last[antenna] = (read.t, read.rssi_dbm)
-            self._step(read.rssi_dbm - last[1])
+            self._last[antenna] = t, dbm
+        elif t - last[0] >= STEP_S:
+            self._last[antenna] = t, dbm
+            self._step(dbm - last[1])
 
     def _step(self, step_db: float) -> None:
         if self._steps >= MAX_STEPS:
@@ -93,32 +88,53 @@ class Threshold:
     """Learned from the door's own tags: halfway between those that lie there and those that crossed with a load."""
 
     def __init__(self) -> None:
-        self._lying: OrderedDict[str, float] = OrderedDict()
-        self._moving: OrderedDict[str, float] = OrderedDict()
+        self._lying = _Spreads()
+        self._moving = _Spreads()
         self.db = UNLEARNED_DB
 
     def lies(self, unit: str, spread_db: float) -> None:
-        self._moving.pop(unit, None)
-        _keep(self._lying, unit, spread_db)
+        self._moving.drop(unit)
+        self._lying.keep(unit, spread_db)
         self._learn()
 
     def moved(self, unit: str, spread_db: float | None) -> None:
-        self._lying.pop(unit, None)
+        self._lying.drop(unit)
         if spread_db is not None:
-            _keep(self._moving, unit, spread_db)
+            self._moving.keep(unit, spread_db)
             self._learn()
 
     def _learn(self) -> None:
-        moving_db = median(self._moving.values()) if len(self._moving) >= MIN_TAUGHT else 0.0
+        moving_db = self._moving.median_db if len(self._moving) >= MIN_TAUGHT else 0.0
         if len(self._lying) < MIN_TAUGHT:
             self.db = max(UNLEARNED_DB, STILLER * moving_db)
             return
-        lying_db = median(self._lying.values())
+        lying_db = self._lying.median_db
         self.db = max(FACTOR * lying_db, math.sqrt(lying_db * moving_db))
 
 
-def _keep(spreads: OrderedDict[str, float], unit: str, spread_db: float) -> None:
-    spreads[unit] = spread_db
-    spreads.move_to_end(unit)
-    if len(spreads) > MAX_TAUGHT:
-        spreads.popitem(last=False)
+class _Spreads:
+    """Of the units that taught last, each once, with their median at hand: every tag that lies there teaches."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, float] = {}
+        self._sorted: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+    @property
+    def median_db(self) -> float:
+        middle = len(self._sorted) // 2
+        return (self._sorted[middle] + self._sorted[~middle]) / 2
+
+    def keep(self, unit: str, spread_db: float) -> None:
+        self.drop(unit)
+        self._of[unit] = spread_db
+        insort(self._sorted, spread_db)
+        if len(self._of) > MAX_TAUGHT:
+            self.drop(next(iter(self._of)))
+
+    def drop(self, unit: str) -> None:
+        spread_db = self._of.pop(unit, None)
+        if spread_db is not None:
+            del self._sorted[bisect_left(self._sorted, spread_db)]

@@ -15,23 +15,22 @@ class Told(NamedTuple):
     t: float
 
 
-Rival = Literal["weighing", "weighed"]
 Eyes = Literal["antennas", "photo-eye"]
 
 
 class Surroundings(NamedTuple):
     """
-    told_until  now -> until when the door's readers have told what they saw
-    told        a unit -> where it is; None = nothing that concerns this door
-    were_blind  eyes, side, from_t, to_t -> whether that side could see nothing at some time of it
-    rival       units, t -> whether another door heard them better around then, and is still weighing one of them
+    told_until    now -> until when the door's readers have told what they saw
+    told          a unit -> where it is; None = nothing that concerns this door
+    were_blind    eyes, side, from_t, to_t -> whether that side could see nothing at some time of it
+    hears_better  units, t -> whether another door is weighing one of them too, and heard them better around then
     """
 
     told_until: Callable[[float], float]
     told: Callable[[str], Told | None]
     were_blind: Callable[[Eyes, Side, float, float], bool]
-    rival: Callable[[Collection[str], float], Rival | None]
+    hears_better: Callable[[Collection[str], float], bool]
 
 
-ALONE = Surroundings(lambda now: now, lambda _: None, lambda *_: False, lambda *_: None)
+ALONE = Surroundings(lambda now: now, lambda _: None, lambda *_: False, lambda *_: False)
 """Of a door that is all there is."""

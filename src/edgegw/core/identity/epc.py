@@ -21,6 +21,8 @@ from edgegw.core.identity.epc_plus import PLUS_SCHEMES, PlusScheme, decode_plus
 from edgegw.core.identity.gs1_identity import HOST, canonical_link
 from edgegw.core.identity.value import Identity, Kind, Pairs, refuse
 
+MOST_EPC_BITS = 496
+"""The length in a tag's PC word has 5 bits and counts words of 16 (EPC UHF Gen2 v2.1, 6.3.2.1.2.2)."""
 _CAGE = frozenset("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789")  # no I, no O (TDS 6.3.17)
 
 
@@ -60,6 +62,8 @@ def identify_epc(epc: bytes, bits: int, pc: int | None = None) -> Identity:
     size = 8 * len(epc)
     if not 0 < bits <= size:
         return refuse("raw", f"a reader reported {bits} EPC bits in {len(epc)} bytes")
+    if bits > MOST_EPC_BITS:
+        return refuse("raw", f"a reader reported {bits} EPC bits, and no tag holds more than {MOST_EPC_BITS} (Gen2)")
     value = int.from_bytes(epc) >> size - bits
     if pc is not None:
         if pc & 0x0100:

@@ -22,6 +22,7 @@ from operator import itemgetter
 from struct import Struct
 from typing import Any, Literal, NamedTuple
 
+from edgegw.core.identity.epc import MOST_EPC_BITS
 from edgegw.core.llrp.parameters import walk
 from edgegw.core.llrp.report import (
     COUNT,
@@ -201,6 +202,8 @@ def learn(tag: bytes) -> Layout:
             decides.append(range(at, at + COUNT.size))
             (epc_bits,) = COUNT.unpack_from(tag, at)
             spots["epc"] = _Spot(at + COUNT.size, f"{(epc_bits + 7) // 8}s")
+            if epc_bits > MOST_EPC_BITS:
+                del spots["epc"]
         elif kind in RESULTS:
             results.append((kind, _Spot(at, f"{stop - at}s")))
         elif (value := value_of(kind, vendor, subtype)) is not None:

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import groupby
 
 from edgegw.core.counters import Counters
+from edgegw.core.identity.epc import MOST_EPC_BITS
 from edgegw.core.llrp.clock import ReaderClock
 from edgegw.core.llrp.layout import Clock, Row, TagBatch
 from edgegw.core.model import TagRead
@@ -39,15 +40,17 @@ class ReadMaker:
         return None if uptime_us is None else self._uptime.correct(uptime_us / 1e6, arrival)
 
     def reads(self, batches: Sequence[TagBatch], arrival: float) -> list[TagRead]:
-        """In the reader's order. Tags without an EPC are counted and left out."""
+        """In the reader's order. Tags without an EPC, and with one that no tag can hold, are counted and left out."""
         tags = sum([batch.tags for batch in batches])
-        named = [batch for batch in batches if batch.layout.constants.epc_bits]
+        named = [batch for batch in batches if 0 < batch.layout.constants.epc_bits <= MOST_EPC_BITS]
         reads: list[TagRead] = []
         for clock, group in groupby(named, _clock):
             reads += self._made([row for batch in group for row in batch.rows()], clock, arrival)
         self._counters.add(self._reader, "reads", tags)
         if len(reads) < tags:
-            self._counters.add(self._reader, "empty_epc", tags - len(reads))
+            empty = sum([batch.tags for batch in batches if not batch.layout.constants.epc_bits])
+            self._count("empty_epc", empty)
+            self._count("impossible_epc", tags - len(reads) - empty)
         return reads
 
     def _made(self, rows: Sequence[Row], clock: Clock | None, arrival: float) -> list[TagRead]:
@@ -57,12 +60,20 @@ class ReadMaker:
         if arrival - min(ts) > self._late_after_s:
             lates = [arrival - t > self._late_after_s for t in ts]
             self._counters.add(self._reader, "late_reads", sum(lates))
+        rssis = [row[3] for row in rows]
+        if max(filter(None, rssis), default=0.0) > 0.0:
+            self._count("impossible_rssi", sum(rssi is not None and rssi > 0.0 for rssi in rssis))
+            rssis = [None if rssi is None or rssi > 0.0 else rssi for rssi in rssis]
         reader, make = self._reader, tuple.__new__  # the constructor of a named tuple takes twice the time
-        times = zip(rows, ts, reader_ts, lates, strict=True)
+        columns = zip(rows, rssis, ts, reader_ts, lates, strict=True)
         return [
             make(TagRead, (reader, antenna, epc, epc_bits, t, rssi_dbm, pc, reader_t, late))
-            for (antenna, epc, epc_bits, rssi_dbm, pc, _), t, reader_t, late in times
+            for (antenna, epc, epc_bits, _, pc, _), rssi_dbm, t, reader_t, late in columns
         ]
+
+    def _count(self, reason: str, tags: int) -> None:
+        if tags:
+            self._counters.add(self._reader, reason, tags)
 
     def _times(
         self, rows: Sequence[Row], clock: Clock | None, arrival: float

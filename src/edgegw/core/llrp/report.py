@@ -10,6 +10,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any, NamedTuple
 
+from edgegw.core.identity.epc import MOST_EPC_BITS
 from edgegw.core.llrp.parameters import CUSTOM, Malformed, walk
 
 IMPINJ = 25882
@@ -24,6 +25,7 @@ COUNT = Struct(">H")
 class TagEntry(NamedTuple):
     """One TagReportData. None = the reader did not report it; of a parameter that is given twice, the last counts.
 
+    An EPC of more than MOST_EPC_BITS is none: epc is empty, and epc_bits says what the reader claimed.
     Timestamps in microseconds, UTC since 1970 or uptime since the reader's boot. rssi_dbm from Impinj's 1/100 dB
     value where present. phase 0..4095 = 0..2 pi; doppler in 1/16 Hz. seen = TagSeenCount. gps: latitude and
     longitude as Impinj reports them. results: OpSpecResults in order, parameter type and content.
@@ -152,6 +154,8 @@ def _epc_data(data: bytes, at: int, stop: int) -> tuple[bytes, int]:
     size = (bits + 7) // 8
     if at + 2 + size > stop:
         raise Malformed(f"EPCData says {bits} bits and holds {(stop - at - 2) * 8}", at)
+    if bits > MOST_EPC_BITS:
+        return b"", bits
     return data[at + 2 : at + 2 + size], bits
 
 
