@@ -57,7 +57,7 @@ class Payloads:
         self._number = 0
 
     def command(self) -> bytes:
-        """One that will be answered with what was done."""
+        """One that will be answered: with what was done, or that the one before is not done yet."""
         self._number += 1
         document = {"id": f"c-{self._number}", "time": datetime.now(UTC).isoformat(), "epoch": self._journal.epoch}
         return json.dumps({**document, "from": 1, "to": self._rng.randint(1, EVENTS)}).encode()
@@ -186,12 +186,13 @@ class HostileBroker:
         writer.write(b"\x40\x03" + body[end : end + 2] + bytes([self._rng.choice(PUBACKS)]))
         if topic == REPLY:
             reply = json.loads(payload)
-            if "error" in reply:
-                self._tally.refused[f"a command is refused with {sentence(reply['error'])}"] += 1
-            else:
-                self._tally.accepted += 1
-            if waiting := self._replied.get(str(reply.get("id"))):
+            waiting = self._replied.get(str(reply.get("id")))
+            if waiting:
                 waiting.set()
+            if waiting or "error" not in reply:
+                self._tally.accepted += 1
+            else:
+                self._tally.refused[f"a command is refused with {sentence(reply['error'])}"] += 1
 
     def _hear_subscribe(self, body: bytes, writer: asyncio.StreamWriter) -> None:
         start = 3 + body[2]

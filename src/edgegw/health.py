@@ -112,8 +112,7 @@ class Health:
         self._links: dict[str, LinkState] = {}
         self._movements = 0
         self._ignored: dict[str, int] = {}
-        self._backlog = Backlog(0, 0, 0.0)
-        self._first_waiting = 1
+        self._backlog = Backlog(0, 0, 0.0, 1)
         self._started_t = clock.now()
         self._changed = asyncio.Event()
         self._logged: dict[str, dict[str, str]] = {name: {} for name in readers}
@@ -167,7 +166,7 @@ class Health:
             "ignored": self._ignored,
             "links": {name: _without_name(state) for name, state in self._links.items()},
             "readers": {name: self._reader(name) for name in self._readers},
-            "backlog": {**self._backlog._asdict(), "first": self._first_waiting},
+            "backlog": self._backlog._asdict(),
             "journal": self._journal.failing or "ok",
             "troubles": self._troubles,
             "outages": self._outages(),
@@ -284,7 +283,6 @@ class Health:
         """Ask the journal what waits, and everybody for troubles. One that cannot be read now says so elsewhere."""
         with contextlib.suppress(StoreFailed):
             self._backlog = await self._journal.backlog()
-            self._first_waiting = await self._journal.first_waiting()
         self._note(self._causes() | _parked(self._backlog.parked))
 
     def _note(self, troubles: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from edgegw.core.counters import Counters
 from edgegw.store.group import UnitState
-from edgegw.store.journal import ROOM_GROUPS, Backlog, Journal, Row
+from edgegw.store.journal import ROOM_GROUPS, Journal, Row
 from tests.store.support import START_T, TOPIC, Hand, add, opened, pending_seqs, writing
 
 
@@ -163,7 +163,7 @@ async def test_marked_and_parked_events_are_not_handed_out_again_even_before_the
         assert await pending_seqs(journal) == [4, 6]
         await journal.flush()
         assert await pending_seqs(journal) == [4, 6]
-        assert await journal.backlog() == Backlog(pending=2, parked=1, oldest_age_s=0)
+        assert (await journal.backlog())[:3] == (2, 1, 0)
 
 
 async def test_settling_what_is_not_pending_changes_nothing(path: Path) -> None:
@@ -176,38 +176,38 @@ async def test_settling_what_is_not_pending_changes_nothing(path: Path) -> None:
         journal.park(seq, "too late")
         journal.park(999, "no such event")
         await journal.flush()
-        assert await journal.backlog() == Backlog(0, 0, 0)
+        assert (await journal.backlog())[:3] == (0, 0, 0)
 
 
 async def test_backlog_says_how_long_the_oldest_has_waited(path: Path) -> None:
     clock = Hand()
     async with opened(path, now=clock) as journal:
-        assert await journal.backlog() == Backlog(0, 0, 0)
+        assert (await journal.backlog())[:3] == (0, 0, 0)
         for _ in range(3):
             add(journal)
             clock.t += 10
         journal.mark_published(1)
         await journal.flush()
-        assert await journal.backlog() == Backlog(pending=2, parked=0, oldest_age_s=20)
+        assert (await journal.backlog())[:3] == (2, 0, 20)
 
 
 async def test_the_first_that_waits_is_the_first_that_was_never_delivered(path: Path) -> None:
     async with opened(path) as journal:
-        assert await journal.first_waiting() == 1
+        assert (await journal.backlog()).first == 1
         for _ in range(5):
             add(journal)
         journal.mark_published(1, 2, 3)
         await journal.flush()
-        assert await journal.first_waiting() == 4
+        assert (await journal.backlog()).first == 4
         await journal.put_back(1, 3)  # sent again
-        assert await journal.first_waiting() == 4
+        assert (await journal.backlog()).first == 4
         await journal.begin_epoch()  # numbers 1 to 5 of it: what came since the start
         journal.mark_published(1, 2)
         await journal.flush()
-        assert await journal.first_waiting() == 4
+        assert (await journal.backlog()).first == 4
         journal.mark_published(3, 4, 5)
         await journal.flush()
-        assert await journal.first_waiting() == journal.last_number + 1 == 6
+        assert (await journal.backlog()).first == journal.last_number + 1 == 6
 
 
 async def test_room_bounds_what_waits_and_opens_again(path: Path) -> None:
@@ -257,7 +257,7 @@ async def test_two_tasks_share_the_journal(path: Path) -> None:
             drained = rows[-1].seq
         await collector
         await journal.flush()
-        assert await journal.backlog() == Backlog(0, 0, 0)
+        assert (await journal.backlog())[:3] == (0, 0, 0)
 
 
 async def test_reading_in_the_middle_of_a_commit_sees_all_of_it_or_nothing(path: Path) -> None:

@@ -81,10 +81,10 @@ _UNIT = "SELECT unit, place, read_point, t FROM whereabouts WHERE unit = ?"
 _RECENT_UNITS = """
     SELECT unit, place, read_point, CAST(t AS REAL) FROM whereabouts WHERE t >= ? ORDER BY t DESC LIMIT ?
 """
-_FIRST = "SELECT ifnull(min(seq), ?) FROM outbox WHERE seq > ? AND NOT again"
 _BACKLOG = """
     SELECT (SELECT count(*) FROM outbox), (SELECT count(*) FROM parked),
-           (SELECT CAST(t AS REAL) FROM event WHERE seq = (SELECT min(seq) FROM outbox))
+           (SELECT CAST(t AS REAL) FROM event WHERE seq = (SELECT min(seq) FROM outbox)),
+           (SELECT ifnull(min(seq), ?) FROM outbox WHERE seq > ? AND NOT again)
 """
 
 
@@ -108,11 +108,14 @@ class Parked(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """oldest_age_s: how long the oldest pending event has waited; 0 = nothing is pending."""
+    """oldest_age_s: how long the oldest pending event has waited; 0 = nothing is pending. first: number of the first
+    event of the present epoch that has yet to be delivered for the first time; the next one to come when all are.
+    """
 
     pending: int
     parked: int
     oldest_age_s: float
+    first: int
 
 
 class Journal:
@@ -560,15 +563,10 @@ class Journal:
 
     async def backlog(self) -> Backlog:
         """How much is still to be delivered. 10 ms for a million events: for the status, not for each event."""
-        ((pending, parked, oldest_t),) = await self._read(_BACKLOG)
-        return Backlog(pending, parked, 0.0 if oldest_t is None else round(max(0.0, self._now() - oldest_t), 1))
-
-    async def first_waiting(self) -> int:
-        """The first number of the present epoch that has yet to be delivered for the first time; the next number to
-        come when there are none."""
         base = self._epochs.present.base
-        ((seq,),) = await self._read(_FIRST, self.last_seq + 1, base)
-        return int(seq) - base
+        ((pending, parked, oldest_t, first),) = await self._read(_BACKLOG, self.last_seq + 1, base)
+        age_s = 0.0 if oldest_t is None else round(max(0.0, self._now() - oldest_t), 1)
+        return Backlog(pending, parked, age_s, first - base)
 
     async def _read(self, sql: str, *values: Value) -> list[Any]:
         try:
